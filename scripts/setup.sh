@@ -40,7 +40,7 @@ system_libraries() {
 
 find_python() {
   local name
-  for name in python3.12 python3.11 python3.13 python3 python; do
+  for name in python3.11 python3.12 python3.13 python3 python; do
     if command -v "$name" >/dev/null && "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' 2>/dev/null; then
       command -v "$name"
       return
