@@ -1,0 +1,33 @@
+"""Where results are kept: atomic files, folder locks, and the only writer of zarr.
+
+Nothing here knows what the bytes mean. Heavy libraries are imported by the function that needs them.
+"""
+
+from __future__ import annotations
+
+from napari_her2.store.files import (
+    read_json,
+    replacing,
+    replacing_folder,
+    sha256_of,
+    writable_folder,
+    write_bytes,
+    write_json,
+)
+from napari_her2.store.locks import FolderLock
+from napari_her2.store.multiscale import Multiscale, MultiscaleWriter, read_multiscale, write_multiscale
+
+__all__ = [
+    "FolderLock",
+    "Multiscale",
+    "MultiscaleWriter",
+    "read_json",
+    "read_multiscale",
+    "replacing",
+    "replacing_folder",
+    "sha256_of",
+    "writable_folder",
+    "write_bytes",
+    "write_json",
+    "write_multiscale",
+]
