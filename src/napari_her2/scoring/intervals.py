@@ -1,0 +1,115 @@
+"""How sure a percentage is: Wilson's interval, and a bootstrap of tiles because cells cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["multinomial_draws", "percent_interval", "tile_draws", "wilson"]
+
+DRAWS: Final = 1999
+"""Resamples; with the observed table that makes 2000, so that probabilities are multiples of 0.0005."""
+
+SEED: Final = 20231
+_Z95: Final = 1.959963984540054
+_CHUNK: Final = 2_000_000
+
+
+def wilson(part: int, total: int) -> tuple[float, float]:
+    """95 % interval of a proportion, in percent (Wilson 1927, without continuity correction).
+
+    Parameters
+    ----------
+    part, total : int
+        ``part`` of ``total`` cells; no cells give (0, 100).
+    """
+    if total <= 0:
+        return 0.0, 100.0
+    share, weight = part / total, _Z95**2 / total
+    middle = (share + weight / 2) / (1 + weight)
+    half = _Z95 / (1 + weight) * ((share * (1 - share) + weight / 4) / total) ** 0.5
+    low = 0.0 if part == 0 else max(100 * (middle - half), 0.0)
+    return low, 100.0 if part == total else min(100 * (middle + half), 100.0)
+
+
+def percent_interval(
+    part: int,
+    total: int,
+    draws: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    bias_points: float = 0.0,
+) -> tuple[float, float]:
+    """95 % interval in percent: the wider end of Wilson and bootstrap, moved out by the measured bias.
+
+    Parameters
+    ----------
+    part, total : int
+        Observed cells.
+    draws : pair of ndarray of shape (n,), optional
+        Resampled part and total.
+    bias_points : float
+        Largest bias of the engine on such a percentage, in percentage points.
+    """
+    low, high = wilson(part, total)
+    if draws is not None and len(draws[0]):
+        shares = 100 * draws[0] / np.maximum(draws[1], 1)
+        ends = np.percentile(shares, (2.5, 97.5))
+        low, high = min(low, float(ends[0])), max(high, float(ends[1]))
+    return max(low - bias_points, 0.0), min(high + bias_points, 100.0)
+
+
+def multinomial_draws(
+    columns: NDArray[np.int64], *, draws: int = DRAWS, seed: int = SEED
+) -> NDArray[np.int64]:
+    """Resample independent cells: tables of shape (draws, columns) with the same total."""
+    total = int(columns.sum())
+    if total == 0:
+        return np.zeros((0, len(columns)), np.int64)
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(total, columns / total, size=draws).astype(np.int64)
+
+
+def tile_draws(tiles: NDArray[np.int64], *, draws: int = DRAWS, seed: int = SEED) -> NDArray[np.int64]:
+    """Resample whole tiles with replacement, so that neighbouring cells stay together.
+
+    Parameters
+    ----------
+    tiles : ndarray of shape (tiles, columns)
+        Cells of each occupied tile by column. One tile says nothing about spread: no draws.
+
+    Returns
+    -------
+    ndarray of shape (draws, columns)
+    """
+    count = len(tiles)
+    if count < 2:
+        return np.zeros((0, tiles.shape[1]), np.int64)
+    rng = np.random.default_rng(seed)
+    drawn = np.empty((draws, tiles.shape[1]), np.int64)
+    step = max(_CHUNK // count, 1)
+    for start in range(0, draws, step):
+        rows = min(step, draws - start)
+        picked = rng.integers(0, count, size=(rows, count)) + np.arange(rows)[:, None] * count
+        times = np.bincount(picked.ravel(), minlength=rows * count).reshape(rows, count)
+        drawn[start : start + rows] = np.rint(times.astype(np.float64) @ tiles.astype(np.float64))
+    return drawn
+
+
+def shifted(rows: NDArray[np.int64], bias_points: float, *, seed: int = SEED) -> NDArray[np.int64]:
+    """Let an engine that calls too strong or too weak by up to ``bias_points`` have been at work.
+
+    Each row's shares of "this column or a stronger one" move by one common amount, drawn evenly from
+    plus to minus the bias; an empty class stays empty at the strong end only if nothing moves up.
+    """
+    if bias_points <= 0 or not len(rows):
+        return rows
+    totals = rows.sum(axis=1, keepdims=True)
+    amount = np.random.default_rng(seed + 1).uniform(-bias_points, bias_points, size=(len(rows), 1))
+    at_least = rows[:, ::-1].cumsum(axis=1)  # strongest first; the last equals the total
+    moved = np.clip(at_least[:, :-1] + np.rint(amount / 100 * totals).astype(np.int64), 0, totals)
+    moved = np.where(at_least[:, :-1] > 0, moved, 0)  # what was never seen is not invented
+    moved = np.concatenate([np.maximum.accumulate(moved, axis=1), totals], axis=1)
+    return np.diff(moved, axis=1, prepend=0)[:, ::-1]
