@@ -1,0 +1,18 @@
+"""A file → :class:`Slide`: levels, µm/px, colour profile and pixels of any region, lazily and thread-safe."""
+
+from __future__ import annotations
+
+from napari_her2.slides.cache import TileCacheInfo, set_tile_cache_bytes, tile_cache_info
+from napari_her2.slides.levels import Level
+from napari_her2.slides.opening import open_slide
+from napari_her2.slides.slide import Slide, SlideRef
+
+__all__ = [
+    "Level",
+    "Slide",
+    "SlideRef",
+    "TileCacheInfo",
+    "open_slide",
+    "set_tile_cache_bytes",
+    "tile_cache_info",
+]

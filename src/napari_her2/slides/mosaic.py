@@ -1,0 +1,157 @@
+"""Any box of any level from tiles: stored ones through the file, computed ones from the finer level."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from napari_her2.geometry import Box
+from napari_her2.slides.cache import TILES
+from napari_her2.slides.levels import computed_grids, pyramid_indices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_her2.slides.source import Grid, Source
+
+__all__ = ["Block", "Mosaic", "composite"]
+
+_TOKENS = count()
+
+
+class Block(NamedTuple):
+    """Pixels of a box: ``rgb`` (h, w, 3) uint8; ``alpha`` (h, w) uint8, None where all is opaque."""
+
+    rgb: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None
+
+
+class Mosaic:
+    """The pyramid of one source, read by boxes through the shared cache.
+
+    Attributes
+    ----------
+    grids : tuple of Grid
+        One per level, strictly shrinking, the ``n_stored`` of the file first.
+    """
+
+    def __init__(self, source: Source) -> None:
+        grids = source.facts.grids
+        self._source = source
+        self._indices = pyramid_indices([grid.shape for grid in grids])
+        stored = tuple(grids[index] for index in self._indices)
+        self.n_stored = len(stored)
+        self.grids: tuple[Grid, ...] = stored + computed_grids(stored[-1].shape)
+        self._token = next(_TOKENS)
+
+    def block(self, box: Box, level: int) -> Block:
+        """Pixels of a box of a level; what lies outside the level is transparent.
+
+        Parameters
+        ----------
+        box : Box
+            In the level's pixels; may reach beyond the level.
+        level : int
+            Index into ``grids``.
+        """
+        rgb = np.zeros((box.height, box.width, 3), np.uint8)
+        inside = box.intersect(Box.of_shape(self.grids[level].shape))
+        if inside is None:
+            return Block(rgb, np.zeros(rgb.shape[:2], np.uint8))
+        alpha: NDArray[np.uint8] | None = None
+        if inside != box:
+            alpha = np.zeros(rgb.shape[:2], np.uint8)
+            alpha[inside.shifted(-box.row, -box.col).slices] = 255
+        for part, tile in self._tiles(inside, level):
+            where = part.shifted(-box.row, -box.col).slices
+            rgb[where] = tile[..., :3]
+            if tile.shape[2] == 4:
+                alpha = np.full(rgb.shape[:2], 255, np.uint8) if alpha is None else alpha
+                alpha[where] = tile[..., 3]
+        return Block(rgb, alpha)
+
+    def _tiles(self, inside: Box, level: int) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+        """Parts of a box that lies inside the level, each with its pixels."""
+        height, width = self.grids[level].tile
+        for row in range(inside.row // height, -(-inside.row_stop // height)):
+            for col in range(inside.col // width, -(-inside.col_stop // width)):
+                part = inside.intersect(Box(row * height, col * width, height, width))
+                if part is not None:
+                    tile = self._tile(level, row, col)
+                    yield part, tile[part.shifted(-row * height, -col * width).slices]
+
+    def _tile(self, level: int, row: int, col: int) -> NDArray[np.uint8]:
+        return TILES.get((self._token, level, row, col), lambda: self._decode(level, row, col))
+
+    def _decode(self, level: int, row: int, col: int) -> NDArray[np.uint8]:
+        if level < self.n_stored:
+            return _drop_opaque_alpha(self._source.tile(self._indices[level], row, col))
+        return self._computed(level, row, col)
+
+    def _computed(self, level: int, row: int, col: int) -> NDArray[np.uint8]:
+        """Halve the matching box of the next finer level; an odd last row or column is repeated."""
+        (height, width), (rows, cols) = self.grids[level].tile, self.grids[level - 1].shape
+        wanted = Box(2 * row * height, 2 * col * width, 2 * height, 2 * width)
+        inside = wanted.intersect(Box(0, 0, rows, cols))
+        if inside is None:
+            raise IndexError(f"level {level} has no tile ({row}, {col})")
+        return _halved(self.block(inside, level - 1))
+
+    def forget(self) -> None:
+        """Drop this slide's tiles from the cache."""
+        TILES.forget(self._token)
+
+
+def _drop_opaque_alpha(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Keep alpha only where it says something."""
+    if tile.shape[2] == 4 and bool((tile[..., 3] == 255).all()):
+        return np.ascontiguousarray(tile[..., :3])
+    return tile
+
+
+def _halved(block: Block) -> NDArray[np.uint8]:
+    """Mean of 2 x 2 pixels, weighted by alpha."""
+    if block.alpha is None:
+        return _mean_2x2(block.rgb)
+    weight = block.alpha[..., None].astype(np.float32) / 255
+    mean_weight = _mean_2x2(weight)
+    rgb = _mean_2x2(block.rgb * weight) / np.maximum(mean_weight, 1e-6)
+    return np.concatenate([np.rint(rgb), np.rint(mean_weight * 255)], axis=2).astype(np.uint8)
+
+
+def _mean_2x2(values: NDArray[Any]) -> NDArray[Any]:
+    import cv2
+
+    rows, cols = values.shape[:2]
+    even = (
+        np.pad(values, ((0, rows % 2), (0, cols % 2), (0, 0)), mode="edge") if (rows | cols) % 2 else values
+    )
+    small = cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return np.asarray(small).reshape(*small.shape[:2], values.shape[2])
+
+
+def composite(block: Block, white: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay a block over the slide's white.
+
+    Parameters
+    ----------
+    block : Block
+    white : ndarray of shape (3,), uint8
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+    """
+    if block.alpha is None:
+        return block.rgb
+    opaque = block.alpha[..., None]
+    out = np.where(opaque == 0, white, block.rgb)
+    partial = (block.alpha > 0) & (block.alpha < 255)
+    if partial.any():
+        weight = opaque[partial].astype(np.float32) / 255
+        out[partial] = np.rint(block.rgb[partial] * weight + white * (1 - weight))
+    return out
