@@ -1,0 +1,38 @@
+"""What a person may wish of a registration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["MappingSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingSettings:
+    """Wishes of a registration; the defaults suit sections of one block.
+
+    Attributes
+    ----------
+    finest_um_per_px : float
+        Smooth warps are followed down to this pixel size, where the slides are that fine.
+    largest_px : int
+        Longest side of a working image.
+    angle_step : float
+        Step of the first search, degrees; must divide 90, so that a turned slide gives the same result.
+    scales : tuple of float
+        H&E µm per IHC µm that are tried if the pixel sizes as stated do not lead to a convincing match.
+    nonrigid : bool
+        Whether a smooth warp may follow the affine part.
+    """
+
+    finest_um_per_px: float = 2.0
+    largest_px: int = 1200
+    angle_step: float = 6.0
+    scales: tuple[float, ...] = (0.7, 0.78, 0.88, 1.13, 1.27, 1.42)
+    nonrigid: bool = True
+
+    def __post_init__(self) -> None:
+        if self.angle_step <= 0 or (90 / self.angle_step) % 1:
+            raise ValueError(f"angle_step must divide 90, got {self.angle_step}")
+        if self.largest_px < 128 or self.finest_um_per_px <= 0:
+            raise ValueError(f"a working image needs at least 128 px and a pixel size, got {self}")
