@@ -1,0 +1,269 @@
+"""All commands and their options. Reading them imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from napari_her2 import __version__
+from napari_her2.errors import UsageError
+from napari_her2.vocabulary import DISCLAIMER, SCORES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["build_parser", "parse"]
+
+UM_PER_PX_RANGE: Final = (0.02, 100.0)
+LATER: Final = {
+    "predict": "one model over a slide or region",
+    "export": "results and annotations for other programs",
+    "import": "annotations of other programs",
+    "train": "learn from annotations",
+    "evaluate": "measure against readers",
+    "models": "the model registry",
+    "cohort": "many cases",
+    "bench": "the benchmarks",
+    "case": "what was changed since sealing",
+}
+
+
+_MAY_BE_NEGATIVE: Final = ("--region", "--rotate", "--size-um", "--warp-um")
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Read a command line.
+
+    Raises
+    ------
+    UsageError
+        If it is not understood, or names a command that is still to come.
+    """
+    command = words[0] if words else ""
+    if command in LATER and not {"-h", "--help"} & set(words):
+        raise UsageError(f"`{command}` ({LATER[command]}) is not yet available in version {__version__}")
+    return build_parser().parse_args(_joined(words))
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Write ``--region -5,0,10,10`` as one word; argparse takes ``-5,...`` for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in _MAY_BE_NEGATIVE and word[:1] == "-" and word[1:2].isdigit():
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are ours: one sentence and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def um_per_px(text: str) -> float:
+    """Read a pixel size within the range that a microscope can have."""
+    value = _number(text)
+    low, high = UM_PER_PX_RANGE
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text} µm/px is outside {low:g} to {high:g}: 0.25 is a 40x scan")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
+
+
+def fraction(text: str) -> float:
+    """Read a number from 0 to below 1."""
+    value = _number(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a fraction from 0 to below 1")
+    return value
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number from 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number from 0."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
+
+
+def finite(text: str) -> float:
+    """Read any finite number."""
+    return _number(text)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Read a JSON object in which no key stands twice."""
+    try:
+        value = json.loads(text, object_pairs_hook=_without_doubles)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not JSON ({str(error)[:80]})") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is JSON, but not an object in braces")
+    return value
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    doubles = {name for name in names if names.count(name) > 1}
+    if doubles:
+        raise ValueError(f"the key {min(doubles)!r} stands twice")
+    return dict(pairs)
+
+
+def region(text: str) -> tuple[int, int, int, int]:
+    """Read ``x,y,w,h`` in level-0 pixels."""
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not x,y,width,height in whole pixels") from error
+    if width < 1 or height < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} has no area: width and height must be at least 1")
+    return x, y, width, height
+
+
+def size_um(text: str) -> tuple[float, float]:
+    """Read ``W,H`` in µm."""
+    parts = [_number(part) for part in text.split(",")]
+    if len(parts) != 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not width,height in µm")
+    return parts[0], parts[1]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``napari-her2`` with all its commands."""
+    parser = _Parser(
+        prog="napari-her2",
+        description="Scores HER2 on breast-cancer slides with their H&E neighbour, and shows why.",
+        epilog=f"{DISCLAIMER} Exit codes: 0 done, 2 wrong usage, 3 an input cannot be used, 4 a model cannot "
+        "be used, 5 not scorable (the report says why), 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=f"napari-her2 {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for add in (_info, _score, _cells, _rule, _phantom, _align, _map_points, _doctor, _demo):
+        add(commands)
+    for name, what in LATER.items():
+        _later(commands, name, what)
+    return parser
+
+
+Commands = Any  # argparse keeps the type of its sub-parsers to itself
+
+
+def _command(commands: Commands, name: str, what: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=what, description=what[0].upper() + what[1:] + ".", allow_abbrev=False
+    )
+    parser.set_defaults(module=name.replace("-", "_"))
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, all else on stderr")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _info(commands: Commands) -> None:
+    parser = _command(commands, "info", "what a slide is: format, levels, pixel size, stain")
+    parser.add_argument("slide", metavar="SLIDE", type=Path)
+
+
+def _score(commands: Commands) -> None:
+    parser = _command(commands, "score", "score a case: H&E and IHC, or IHC alone, slide or picture")
+    parser.add_argument("--ihc", type=Path, required=True, help="the HER2 slide, or a picture of a field")
+    parser.add_argument("--he", type=Path, help="the H&E slide of the same block")
+    parser.add_argument("--out", type=Path, required=True, metavar="CASE", help="the case's folder")
+    parser.add_argument("--um-per-px-ihc", type=um_per_px, metavar="X", help="pixel size of the IHC in µm")
+    parser.add_argument("--um-per-px-he", type=um_per_px, metavar="X", help="pixel size of the H&E in µm")
+    parser.add_argument("--roi", type=Path, metavar="FILE.geojson", help="tumour area drawn by a person")
+    parser.add_argument("--rule", metavar="NAME", help="guideline; see `rule --list`")
+    parser.add_argument("--ish", type=json_object, metavar="JSON", help="what ISH found")
+    parser.add_argument("--engine", choices=("classical", "transformer"))
+    for model in ("tumour", "stain", "segment"):
+        parser.add_argument(f"--{model}-model", metavar="NAME")
+    parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps")
+    parser.add_argument("--min-cells", type=positive_int, metavar="N", help="default 100, pictures 20")
+    parser.add_argument("--restart", action="store_true", help="forget what CASE holds and begin anew")
+
+
+def _cells(commands: Commands) -> None:
+    parser = _command(commands, "cells", "find and classify the cells of an IHC slide or picture")
+    parser.add_argument("image", metavar="IMAGE", type=Path)
+    parser.add_argument("--out", type=Path, required=True, metavar="CELLS.csv")
+    parser.add_argument("--um-per-px", type=um_per_px, metavar="X")
+    parser.add_argument("--region", type=region, metavar="x,y,w,h")
+
+
+def _rule(commands: Commands) -> None:
+    parser = _command(commands, "rule", "apply a guideline to counts of cells")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--counts", type=json_object, metavar="JSON")
+    what.add_argument("--list", action="store_true", help="name the guidelines with their editions")
+    parser.add_argument("--rule", metavar="NAME", default="asco-cap-breast-2023")
+    parser.add_argument("--ish", type=json_object, metavar="JSON")
+    parser.add_argument("--min-cells", type=positive_int, metavar="N", default=100)
+
+
+def _phantom(commands: Commands) -> None:
+    parser = _command(commands, "phantom", "render a synthetic H&E and IHC pair with its truth")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--seed", type=whole_number, metavar="N")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--score", choices=SCORES)
+    kind.add_argument("--mix", type=json_object, metavar="JSON", help="percent of tumour cells per class")
+    parser.add_argument("--size-um", type=size_um, metavar="W,H")
+    parser.add_argument("--rotate", type=finite, metavar="DEG")
+    parser.add_argument("--warp-um", type=finite, metavar="A")
+    for name in ("missing", "shrink", "in-situ"):
+        parser.add_argument(f"--{name}", type=fraction, metavar="F")
+    for name in ("mirror", "control", "pen", "fold", "blur"):
+        parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--stain-seed", type=whole_number, metavar="N")
+
+
+def _align(commands: Commands) -> None:
+    parser = _command(commands, "align", "bring an H&E and an IHC slide together")
+    parser.add_argument("--he", type=Path, required=True)
+    parser.add_argument("--ihc", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="MAPPING.json")
+    parser.add_argument("--landmarks", type=Path, metavar="FILE.csv", help="he_x,he_y,ihc_x,ihc_y")
+    parser.add_argument("--um-per-px-he", type=um_per_px, metavar="X")
+    parser.add_argument("--um-per-px-ihc", type=um_per_px, metavar="X")
+
+
+def _map_points(commands: Commands) -> None:
+    parser = _command(commands, "map-points", "carry points from one slide to the other")
+    parser.add_argument("--mapping", type=Path, required=True, metavar="MAPPING.json")
+    parser.add_argument("--from", dest="source", choices=("he", "ihc"), required=True)
+    parser.add_argument("--points", type=Path, required=True, metavar="IN.csv")
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT.csv")
+
+
+def _doctor(commands: Commands) -> None:
+    _command(commands, "doctor", "what this machine has, and what to do about what it lacks")
+
+
+def _demo(commands: Commands) -> None:
+    parser = _command(commands, "demo", "the phantom case through the pipeline, then napari on it")
+    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR")
+
+
+def _later(commands: Commands, name: str, what: str) -> None:
+    _command(commands, name, f"{what} (not yet available)")
