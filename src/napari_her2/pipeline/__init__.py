@@ -1,0 +1,8 @@
+"""The story of a case: two slides in, a report and its evidence out. Read :func:`score_case` first."""
+
+from __future__ import annotations
+
+from napari_her2.pipeline.request import CaseRequest, Wishes, read_preferences
+from napari_her2.pipeline.story import score_case
+
+__all__ = ["CaseRequest", "Wishes", "read_preferences", "score_case"]
