@@ -1,17 +1,32 @@
-"""Tissue on a plain picture: by colour and by darkness."""
+"""Tissue on a plain picture: by colour, by darkness and by texture."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from napari_her2.tissue.edges import find_edges, unlit
+from napari_her2.tissue.evidence import box_mean, keep_large, measure
+from napari_her2.tissue.folds import find_folds
 from napari_her2.tissue.mask import TISSUE_LABELS
+from napari_her2.tissue.pen import find_pen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_her2.tissue.evidence import Evidence
+
+    Mask = NDArray[np.bool_]
+
 __all__ = ["tissue_from_rgb"]
+
+_SPECK_UM2: Final = 15_000.0
+"""Tissue below this (120 µm square) is debris."""
+_HOLE_UM2: Final = 5_000.0
+"""Holes below this (a lumen, a fat cell, a torn spot) belong to the tissue."""
+_AMONG_UM: Final = 300.0
+"""Grey is tissue if most of its neighbourhood of this size is."""
 
 
 def tissue_from_rgb(
@@ -31,6 +46,63 @@ def tissue_from_rgb(
     uint8 ndarray of shape (rows, cols)
         Values of :data:`TISSUE_LABELS`.
     """
-    od = -np.log10(np.maximum(rgb, 1.0) / np.maximum(white, 1.0)).astype(np.float32)
-    tissue = (od.sum(axis=2) > 0.15) & (od.sum(axis=2) < 5)
-    return np.where(tissue, TISSUE_LABELS["tissue"], 0).astype(np.uint8)
+    black = unlit(rgb)
+    seen = measure(_without(rgb, black, white), um_per_px, white)
+    pen = find_pen(seen)
+    edge = (find_edges(seen) & ~pen) | black
+    tissue = _cleaned(_stained(seen) & ~_margin(pen | edge, seen), seen) & ~pen & ~edge
+    labels = np.zeros(tissue.shape, np.uint8)
+    labels[tissue] = TISSUE_LABELS["tissue"]
+    labels[find_folds(seen, tissue)] = TISSUE_LABELS["fold"]
+    labels[pen] = TISSUE_LABELS["pen"]
+    labels[edge] = TISSUE_LABELS["edge"]
+    return labels
+
+
+def _without(rgb: NDArray[np.uint8], black: Mask, white: tuple[float, float, float]) -> NDArray[np.uint8]:
+    """Paint what was not scanned white, so that it does not bleed into its surroundings."""
+    if not black.any():
+        return rgb
+    painted = rgb.copy()
+    painted[black] = np.round(white).astype(np.uint8)
+    return painted
+
+
+def _stained(seen: Evidence) -> Mask:
+    """Union of colour and darkness; what is pale must have texture, what is grey must lie in tissue."""
+    noise, rough = _background(seen)
+    colour, dark = max(0.035, 4 * noise), max(0.06, 4 * noise)
+    textured = (seen.texture > max(0.02, 2.5 * rough)) & (seen.chroma > 0.05 * seen.total + 0.004)
+    pale = ((seen.chroma > colour) | (seen.dense > dark)) & textured
+    coloured = (seen.chroma > 0.10) & (seen.chroma > 0.07 * seen.total)
+    sure = pale | coloured | ((seen.dense > 0.25) & (seen.chroma > 0.05 * seen.total))
+    window = min(seen.pixels(_AMONG_UM, 5), max(min(sure.shape) // 2, 3)) | 1
+    return sure | ((seen.dense > dark) & (box_mean(sure.astype(np.float32), window) > 0.5))
+
+
+def _background(seen: Evidence) -> tuple[float, float]:
+    """Noise of the colour and of the texture of empty glass."""
+    glass = (seen.dense < 0.05) & (seen.chroma < 0.05)
+    if np.count_nonzero(glass) < 100:
+        return 0.0, 0.0
+    return float(np.median(seen.chroma[glass])), float(np.median(seen.texture[glass]))
+
+
+def _margin(mask: Mask, seen: Evidence) -> Mask:
+    """The mask and the soft rim about it."""
+    import cv2
+
+    size = 2 * min(seen.pixels(16.0), 8) + 1
+    wide: Mask = cv2.dilate(mask.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
+    return wide
+
+
+def _cleaned(mask: Mask, seen: Evidence) -> Mask:
+    """Without holes and specks."""
+    import cv2
+
+    size = min(seen.pixels(12.0), 9) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(size, 3),) * 2)
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0
+    filled = ~keep_large(~closed, seen.area_px(_HOLE_UM2, 2))
+    return keep_large(filled, min(seen.area_px(_SPECK_UM2, 3), max(mask.size // 200, 3)))
