@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_her2.errors import UsageError
 from napari_her2.scoring.call import Call, Evidence
 from napari_her2.scoring.counts import CellCounts, as_counts, percent_text
 from napari_her2.scoring.decide import PathEntry, Table, deciding, holding, path_to, verdict
@@ -63,6 +64,8 @@ def apply_rule(
     """
     case = _Case.of(counts, rule, clusters, evidence or Evidence())
     taken = ish if ish is None or isinstance(ish, Ish) else Ish.from_json(dict(ish))
+    if min_cells is not None and min_cells < 1:
+        raise UsageError(f"a minimum of {min_cells} cells is no minimum: give 1 or more")
     wanted = case.rule.min_cells if min_cells is None else min_cells
     needed = max(wanted, 1) if case.rule.min_cells else 1
     return _not_scorable(case, needed, taken) if case.counts.total < needed else _scored(case, taken)
@@ -113,7 +116,7 @@ def _scored(case: _Case, ish: Ish | None) -> Call:
     index = int(deciding(rule, table)[0])
     score, category = verdict(rule, index)
     draws = case.draws()
-    bounds = _bounds(case, table, draws[-1])
+    ends = [_ends(case, test, table, draws[-1]) for test in rule.tests]
     path = path_to(rule, table, index)
     status, words = her2_status(score, ish, rule)
     if case.evidence.control_adequate is False:
@@ -125,8 +128,8 @@ def _scored(case: _Case, ish: Ish | None) -> Call:
         rule={"name": rule.name, "edition": rule.edition},
         reason=_joined(f"{score} for {_reason(case, table, index, path[-1])}", words) + ".",
         path=path,
-        flags=_ordered((*_found(case, table, index), *_unresolved(case, category, bounds))),
-        borderline=_extreme(rule, bounds, 0) != score or _extreme(rule, bounds, 1) != score,
+        flags=_ordered((*_found(case, table, index), *_unresolved(case, category, ends))),
+        borderline=any(_extreme(rule, table, ends, end) != score for end in (0, 1)),
         reflex_ish=score == "2+" and _unsettled(rule, ish),
         alternatives=_alternatives(case, index, draws),
         ish=ish,
@@ -230,36 +233,34 @@ def _unsettled(rule: Rule, ish: Ish | None) -> bool:
 # ------------------------------------------------------------------ how sure
 
 
-def _bounds(case: _Case, table: Table, draws: Table) -> NDArray[np.bool_]:
-    """Whether each test holds at the low and at the high end of its interval, shape (2, tests)."""
-    return np.array([_at_ends(case, test, table, draws) for test in case.rule.tests], bool).T
+def _ends(case: _Case, test: RuleTest, table: Table, draws: Table) -> tuple[float, float]:
+    """Interval of a test's value, in its own unit; a number of cells may be wrong by one cell."""
+    cells = int(table.sums(test.of)[0])
+    if test.counts_cells:
+        return (cells - 1.0, cells + 1.0) if cells else (0.0, 0.0)
+    drawn = (draws.sums(test.of), draws.totals)
+    return percent_interval(cells, table.total, drawn, case.evidence.engine_bias_points)
 
 
-def _at_ends(case: _Case, test: RuleTest, table: Table, draws: Table) -> tuple[bool, bool]:
-    cells, cut = int(table.sums(test.of)[0]), float(test.threshold(table.total))
-    if test.counts_cells:  # one cell taken for another
-        ends = (cells - 1.0, cells + 1.0) if cells else (0.0, 0.0)
-    else:
-        drawn = (draws.sums(test.of), draws.totals)
-        ends = percent_interval(cells, table.total, drawn, case.evidence.engine_bias_points)
-    return (ends[0] > cut, ends[1] > cut) if test.op == ">" else (ends[0] >= cut, ends[1] >= cut)
-
-
-def _extreme(rule: Rule, bounds: NDArray[np.bool_], end: int) -> str:
+def _extreme(rule: Rule, table: Table, ends: list[tuple[float, float]], end: int) -> str:
     """Score if every value were at that end of its interval."""
-    held = np.append(bounds[end], True)
-    return verdict(rule, int(np.argmax(held)))[0]
+    held = [_passes(test, value[end], table.total) for test, value in zip(rule.tests, ends, strict=True)]
+    return verdict(rule, next((index for index, holds in enumerate(held) if holds), len(held)))[0]
 
 
-def _unresolved(case: _Case, category: Category, bounds: NDArray[np.bool_]) -> list[str]:
-    """Null or ultralow cannot be told: the floor lies in the interval, or it may all be false staining."""
-    tests = [i for i, test in enumerate(case.rule.tests) if test.category == "ultralow"]
-    if category not in ("null", "ultralow") or not tests:
+def _passes(test: RuleTest, value: float, total: int) -> bool:
+    cut = float(test.threshold(total))
+    return value > cut if test.op == ">" else value >= cut
+
+
+def _unresolved(case: _Case, category: Category, ends: list[tuple[float, float]]) -> list[str]:
+    """Null or ultralow cannot be told: the floor lies in the interval, or all may be false staining."""
+    floors = [i for i, test in enumerate(case.rule.tests) if test.category == "ultralow"]
+    if category not in ("null", "ultralow") or not floors:
         return []
-    straddles = bool(bounds[0, tests[0]] != bounds[1, tests[0]])
-    bound = case.evidence.false_faint_bound
-    table = case.table()
-    low = percent_interval(int(table.sums(case.rule.tests[tests[0]].of)[0]), table.total)[0]
+    low, high = ends[floors[0]]
+    test, total, bound = case.rule.tests[floors[0]], case.counts.total, case.evidence.false_faint_bound
+    straddles = _passes(test, low, total) != _passes(test, high, total)
     false = bound is not None and category == "ultralow" and low <= bound
     return ["null_ultralow_unresolved"] if straddles or false else []
 

@@ -127,6 +127,20 @@ class CellCounts:
             incomplete_intense=strong,
         )
 
+    @classmethod
+    def from_classes(cls, numbers: Mapping[str, int]) -> CellCounts:
+        """Take numbers by class (``"0"`` to ``"3+"`` and ``"unusual"``); a missing class is 0."""
+        unknown = [str(name)[:40] for name in numbers if name not in CELL_CLASSES]
+        if unknown:
+            raise UsageError(f"there is no HER2 class {unknown[0]!r}: they are {', '.join(CELL_CLASSES)}")
+        return cls(
+            complete_intense=numbers.get("3+", 0),
+            complete_weak_moderate=numbers.get("2+", 0),
+            incomplete_moderate_intense=numbers.get("unusual", 0),
+            incomplete_faint=numbers.get("1+", 0),
+            none=numbers.get("0", 0),
+        )
+
     @property
     def total(self) -> int:
         """All evaluable cells."""

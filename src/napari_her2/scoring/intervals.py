@@ -51,14 +51,15 @@ def percent_interval(
     draws : pair of ndarray of shape (n,), optional
         Resampled part and total.
     bias_points : float
-        Largest bias of the engine on such a percentage, in percentage points.
+        Largest bias of the engine on a percentage, in points; see :func:`bias_at`.
     """
     low, high = wilson(part, total)
     if draws is not None and len(draws[0]):
         shares = 100 * draws[0] / np.maximum(draws[1], 1)
         ends = np.percentile(shares, (2.5, 97.5))
         low, high = min(low, float(ends[0])), max(high, float(ends[1]))
-    return max(low - bias_points, 0.0), min(high + bias_points, 100.0)
+    bias = float(bias_at(np.float64(100 * part / max(total, 1)), bias_points))
+    return max(low - bias, 0.0), min(high + bias, 100.0)
 
 
 def multinomial_draws(
@@ -98,18 +99,27 @@ def tile_draws(tiles: NDArray[np.int64], *, draws: int = DRAWS, seed: int = SEED
     return drawn
 
 
+def bias_at(percent: NDArray[np.float64] | np.float64, bias_points: float) -> NDArray[np.float64]:
+    """Bias to reckon with at a percentage: all of it from 10 to 90 %, less in proportion towards 0 and 100.
+
+    An engine that mistakes a share of the cells of a kind mistakes few where there are few; a bias of
+    some points at 10 % must not turn 0.1 % into some per cent. The ramp is a choice.
+    """
+    return bias_points * np.clip(np.minimum(percent, 100 - percent) / 10, 0, 1)
+
+
 def shifted(rows: NDArray[np.int64], bias_points: float, *, seed: int = SEED) -> NDArray[np.int64]:
     """Let an engine that calls too strong or too weak by up to ``bias_points`` have been at work.
 
-    Each row's shares of "this column or a stronger one" move by one common amount, drawn evenly from
-    plus to minus the bias; an empty class stays empty at the strong end only if nothing moves up.
+    In each row the shares of "this column or a stronger one" move up or down together, by one fraction
+    of :func:`bias_at` that is drawn evenly between plus and minus all of it.
     """
     if bias_points <= 0 or not len(rows):
         return rows
     totals = rows.sum(axis=1, keepdims=True)
-    amount = np.random.default_rng(seed + 1).uniform(-bias_points, bias_points, size=(len(rows), 1))
-    at_least = rows[:, ::-1].cumsum(axis=1)  # strongest first; the last equals the total
-    moved = np.clip(at_least[:, :-1] + np.rint(amount / 100 * totals).astype(np.int64), 0, totals)
-    moved = np.where(at_least[:, :-1] > 0, moved, 0)  # what was never seen is not invented
-    moved = np.concatenate([np.maximum.accumulate(moved, axis=1), totals], axis=1)
-    return np.diff(moved, axis=1, prepend=0)[:, ::-1]
+    fraction = np.random.default_rng(seed + 1).uniform(-1, 1, size=(len(rows), 1))
+    at_least = rows[:, :0:-1].cumsum(axis=1)  # strongest first, without the unstained
+    points = bias_at(100 * at_least / np.maximum(totals, 1), bias_points)
+    moved = at_least + np.rint(fraction * points / 100 * totals).astype(np.int64)
+    moved = np.maximum.accumulate(np.clip(moved, 0, totals), axis=1)
+    return np.diff(np.concatenate([moved, totals], axis=1), axis=1, prepend=0)[:, ::-1]
