@@ -67,7 +67,7 @@ def find_edges(seen: Evidence) -> Mask:
 
 
 def _widened(lines: Mask, grey: Mask, seen: Evidence) -> Mask:
-    """The lines with the grey on both their sides."""
+    """Add the grey on both sides of the lines."""
     if not lines.any():
         return lines
     return lines | (grey & (_distance(~lines) <= seen.pixels(_SIDE_UM)))

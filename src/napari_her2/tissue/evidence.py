@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from napari_her2.stain import density_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Plane = NDArray[np.float32]
+    Plane = NDArray[np.floating[Any]]
 
 __all__ = ["Evidence", "box_mean", "grown", "keep_large", "local_std", "measure", "smooth"]
 
@@ -102,7 +102,7 @@ def box_mean(plane: Plane, window_px: int) -> Plane:
 
 
 def local_std(plane: Plane, window_px: int) -> Plane:
-    """Standard deviation in a square window of odd size."""
+    """Spread (standard deviation) in a square window of odd size."""
     mean = box_mean(plane, window_px)
     spread = box_mean(plane * plane, window_px) - mean * mean
     return np.sqrt(np.maximum(spread, 0), dtype=np.float32)

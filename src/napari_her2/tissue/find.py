@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_her2.geometry import Box
+from napari_her2.tissue.focus import look
 from napari_her2.tissue.mask import TISSUE_LABELS, TissueMask
 from napari_her2.tissue.pieces import find_pieces
 from napari_her2.tissue.rgb import tissue_from_rgb
@@ -20,7 +21,7 @@ __all__ = ["find_tissue"]
 
 _STRIP_PX = 512
 _SMALLEST_RASTER_PX = 256
-_LARGEST_RASTER_PX = 40_000_000
+_LARGEST_RASTER_PX = 12_000_000
 
 
 def find_tissue(slide: Slide, *, um_per_px: float = 8.0) -> TissueMask:
@@ -46,6 +47,8 @@ def find_tissue(slide: Slide, *, um_per_px: float = 8.0) -> TissueMask:
     rgb = read_raster(slide, step)
     raster_um = step * slide.um_per_px
     labels = tissue_from_rgb(rgb, raster_um, slide.white)
+    focus = look(slide, labels == TISSUE_LABELS["tissue"], step)
+    labels[focus.blurred] = TISSUE_LABELS["blur"]
     present = np.isin(labels, [TISSUE_LABELS[name] for name in ("tissue", "fold", "blur")])
     pieces, piece_list = find_pieces(
         present, labels == TISSUE_LABELS["tissue"], um_per_px=raster_um, level0_px=step
@@ -57,6 +60,7 @@ def find_tissue(slide: Slide, *, um_per_px: float = 8.0) -> TissueMask:
         um_per_px=raster_um,
         slide_um_per_px=slide.um_per_px,
         reason="" if piece_list else _why_empty(rgb),
+        focus=focus.share,
     )
 
 

@@ -89,7 +89,7 @@ def _background(seen: Evidence) -> tuple[float, float]:
 
 
 def _margin(mask: Mask, seen: Evidence) -> Mask:
-    """The mask and the soft rim about it."""
+    """Add the soft rim about a mask."""
     import cv2
 
     size = 2 * min(seen.pixels(16.0), 8) + 1
