@@ -1,0 +1,155 @@
+"""Blur: where fine detail is missing although coarse detail is there.
+
+The energy of a fine band (0.8 to 1.6 µm) over that of a coarse band (1.6 to 3.2 µm) depends little on
+what is looked at: log10 of the ratio is -0.1 ± 0.1 on sharp slides of either stain, -0.3 after a blur of
+1 µm (standard deviation), -0.65 after 2 µm and -1.0 after 4 µm (benchmarks/tissue.py measures it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from napari_her2.geometry import Box
+from napari_her2.stain import density_table
+from napari_her2.tissue.evidence import box_mean, keep_large
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_her2.slides import Slide
+
+    Grid = NDArray[np.float32]
+
+__all__ = ["Focus", "look", "sharpness"]
+
+CELL_UM: Final = 64.0
+"""Focus is judged for squares of about this size."""
+COARSEST_UM_PER_PX: Final = 2.0
+_BLOCK_CELLS: Final = 16
+_MUCH_TISSUE_UM2: Final = 150e6
+_BLURRED: Final = -0.5
+_DROP: Final = 0.2
+_LEAST_ENERGY: Final = 3e-4
+_LEAST_DENSITY: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Focus:
+    """What was found: blurred raster pixels, and the share (0..1) of judged tissue that is in focus."""
+
+    blurred: NDArray[np.bool_]
+    share: float | None
+
+
+def look(slide: Slide, tissue: NDArray[np.bool_], step: int) -> Focus:
+    """Judge the focus of the tissue, reading the slide at 1 or 2 µm/px where tissue lies.
+
+    Parameters
+    ----------
+    slide : Slide
+    tissue : bool ndarray of shape (rows, cols)
+        Raster of ``step`` level-0 pixels per pixel.
+    step : int
+
+    Returns
+    -------
+    Focus
+        ``share`` is None where nothing could be judged (no tissue, pixels too coarse).
+    """
+    nothing = Focus(np.zeros_like(tissue), None)
+    if not tissue.any() or slide.um_per_px > COARSEST_UM_PER_PX:
+        return nothing
+    side = max(round(CELL_UM / (step * slide.um_per_px)), 1)
+    filled = cell_means(tissue.astype(np.float32), side)
+    ratio = _ratios(slide, filled, side * step)
+    judged = np.isfinite(ratio) & (filled >= 0.5)
+    if not judged.any():
+        return nothing
+    bad = _bad(ratio, judged)
+    blurred = np.repeat(np.repeat(bad, side, 0), side, 1)[: tissue.shape[0], : tissue.shape[1]]
+    return Focus(blurred & tissue, 1.0 - float(np.count_nonzero(bad & judged)) / int(judged.sum()))
+
+
+def cell_means(plane: Grid, side: int) -> Grid:
+    """Mean of each square of ``side`` pixels; the last ones may be smaller."""
+    rows, cols = (-(-n // side) * side for n in plane.shape)
+    padded = np.zeros((rows, cols), np.float32)
+    padded[: plane.shape[0], : plane.shape[1]] = plane
+    means: Grid = padded.reshape(rows // side, side, cols // side, side).mean(axis=(1, 3))
+    return means
+
+
+def _ratios(slide: Slide, filled: Grid, cell_px: int) -> Grid:
+    """Log ratio per cell, NaN where there is nothing to judge; only blocks with tissue are read."""
+    much = float(filled.sum()) * (cell_px * slide.um_per_px) ** 2 > _MUCH_TISSUE_UM2
+    um = max(COARSEST_UM_PER_PX if much else 1.0, slide.um_per_px)
+    ratio = np.full(filled.shape, np.nan, np.float32)
+    for cells in Box.of_shape(filled.shape).tiles(_BLOCK_CELLS):
+        if filled[cells.slices].max() >= 0.5:
+            area = Box(
+                cells.row * cell_px, cells.col * cell_px, cells.height * cell_px, cells.width * cell_px
+            )
+            block = slide.read_at(area, um)
+            ratio[cells.slices] = sharpness(block, um, slide.white, (cells.height, cells.width))
+    return ratio
+
+
+def sharpness(
+    rgb: NDArray[np.uint8], um_per_px: float, white: tuple[float, float, float], cells: tuple[int, int]
+) -> Grid:
+    """Log10 of fine over coarse energy in a grid of cells.
+
+    Parameters
+    ----------
+    rgb : uint8 ndarray of shape (rows, cols, 3)
+    um_per_px : float
+    white : (red, green, blue)
+    cells : (rows, cols)
+        Of the grid that the picture is divided into.
+
+    Returns
+    -------
+    float32 ndarray of shape ``cells``
+        NaN where the picture is empty or has no coarse detail either.
+    """
+    import cv2
+
+    table = density_table(white)
+    dense = np.ascontiguousarray(
+        table[:, 0][rgb[..., 0]] + table[:, 1][rgb[..., 1]] + table[:, 2][rgb[..., 2]]
+    )
+    fine, middle, coarse = (cv2.GaussianBlur(dense, (0, 0), s / um_per_px) for s in _sigmas(um_per_px))
+    size = cells[::-1]
+    high = cv2.resize((fine - middle) ** 2, size, interpolation=cv2.INTER_AREA)
+    low = cv2.resize((middle - coarse) ** 2, size, interpolation=cv2.INTER_AREA)
+    amount = cv2.resize(dense, size, interpolation=cv2.INTER_AREA)
+    judged = (low > _LEAST_ENERGY) & (amount > _LEAST_DENSITY)
+    ratio = np.log10(np.maximum(high, 1e-9) / np.maximum(low, 1e-9))
+    result: Grid = np.where(judged, ratio, np.float32(np.nan)).astype(np.float32)
+    return result
+
+
+def _sigmas(um_per_px: float) -> tuple[float, float, float]:
+    """Scales of the bands in µm; the ratio hardly depends on the scale, so coarse pixels take coarser bands."""
+    least = 0.8 * max(um_per_px, 1.0)
+    return least, 2 * least, 4 * least
+
+
+def _bad(ratio: Grid, judged: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Cells below the fixed limit, or far below the slide's own level; single cells do not count."""
+    values = ratio[judged]
+    level = float(np.median(values))
+    spread = 1.4826 * float(np.median(np.abs(values - level)))
+    limit = max(_BLURRED, level - max(3 * spread, _DROP))
+    local = _mean_of_judged(ratio, judged)
+    return keep_large(judged & (local < limit), 2) if judged.size > 4 else judged & (local < _BLURRED)
+
+
+def _mean_of_judged(ratio: Grid, judged: NDArray[np.bool_]) -> NDArray[np.floating[Any]]:
+    """Mean of 3 x 3 cells, over those that could be judged."""
+    weight = judged.astype(np.float32)
+    total = box_mean(np.where(judged, ratio, np.float32(0)), 3)
+    return total / np.maximum(box_mean(weight, 3), np.float32(1e-6))
