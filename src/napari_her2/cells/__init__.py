@@ -1,0 +1,16 @@
+"""Cells of an HER2 IHC without any trained weights: nuclei, membranes, classes."""
+
+from __future__ import annotations
+
+from napari_her2.cells.detect import detect_cells, separates_faint
+from napari_her2.cells.settings import COARSEST_FAINT_UM_PER_PX, COARSEST_UM_PER_PX, CellSettings
+from napari_her2.cells.table import CellTable
+
+__all__ = [
+    "COARSEST_FAINT_UM_PER_PX",
+    "COARSEST_UM_PER_PX",
+    "CellSettings",
+    "CellTable",
+    "detect_cells",
+    "separates_faint",
+]

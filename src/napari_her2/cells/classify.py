@@ -1,0 +1,124 @@
+"""From borders to membranes of single cells, and from membranes to classes.
+
+A border between two cells carries the membranes of both, and light microscopy sees one line. What a
+cell itself contributes is found from all its borders together: the mass of a border is the sum of
+the two cells' own masses, so a cell's own is the median over its borders of what the neighbours
+leave over. An unstained cell beside a strongly stained one is then not taken for a stained one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_her2.vocabulary import CELL_CLASSES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_her2.cells.membrane import Borders
+    from napari_her2.cells.settings import CellSettings
+
+__all__ = ["Membranes", "class_codes", "own_membranes"]
+
+ROUNDS: Final = 4
+TRACE_MASS: Final = 0.02
+SHARE: Final = (0.06, 0.14)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Membranes:
+    """The membrane of each cell, one entry per cell.
+
+    Attributes
+    ----------
+    completeness : float32
+        Share of the outline that carries the cell's own stain, 0..1.
+    intensity_od : float32
+        Mean height of the stained outline above its flanks; 0 without stain.
+    width_um : float32
+        Of the stained outline; 0 without stain.
+    own_mass : float32
+        The cell's own part of the mass of its borders, log10 OD x um.
+    """
+
+    completeness: NDArray[np.float32]
+    intensity_od: NDArray[np.float32]
+    width_um: NDArray[np.float32]
+    own_mass: NDArray[np.float32]
+
+
+def own_membranes(borders: Borders, count: int) -> Membranes:
+    """Attribute each border to its two cells.
+
+    Parameters
+    ----------
+    borders : Borders
+        Sorted by cell; ``neighbour`` is a row, -1 for nobody.
+    count : int
+        Number of cells.
+    """
+    own = _own_mass(borders, count)
+    mine = _share(own, borders)
+    weight = mine * borders.stained
+    total = np.maximum(_sum(borders.cell, borders.rays, count), 1)
+    stained = _sum(borders.cell, weight, count)
+    some = np.maximum(stained, 1e-6)
+    return Membranes(
+        completeness=(stained / total).astype(np.float32),
+        intensity_od=(_sum(borders.cell, weight * borders.height_od, count) / some).astype(np.float32),
+        width_um=(_sum(borders.cell, weight * borders.width_um, count) / some).astype(np.float32),
+        own_mass=own.astype(np.float32),
+    )
+
+
+def _sum(of: NDArray[np.int64], values: NDArray[np.floating], count: int) -> NDArray[np.float64]:
+    return np.asarray(np.bincount(of, values, minlength=count), np.float64)
+
+
+def _own_mass(borders: Borders, count: int) -> NDArray[np.float64]:
+    shared = borders.neighbour >= 0
+    own = _median(borders, np.where(shared, 0.5, 1.0) * borders.mass, count)
+    for _ in range(ROUNDS):
+        left = borders.mass - np.where(shared, own[borders.neighbour], 0.0)
+        own = 0.5 * own + 0.5 * np.maximum(_median(borders, left, count), 0.0)
+    return own
+
+
+def _median(borders: Borders, values: NDArray[np.floating], count: int) -> NDArray[np.float64]:
+    """Median per cell over its borders, weighted by their rays."""
+    order = np.lexsort((values, borders.cell))
+    of, weight = borders.cell[order], borders.rays[order].astype(np.float64)
+    upto = np.cumsum(weight)
+    before = np.concatenate([[0.0], np.cumsum(np.bincount(of, weight, minlength=count))])
+    half = 0.5 * (before[of] + before[of + 1])
+    is_middle = (upto >= half) & (upto - weight < half)
+    middle = np.zeros(count)
+    middle[of[is_middle]] = values[order][is_middle]
+    return middle
+
+
+def _share(own: NDArray[np.float64], borders: Borders) -> NDArray[np.float64]:
+    """How far the stain of a border is the cell's own, 0..1: not when the neighbour explains it alone."""
+    me = own[borders.cell] + TRACE_MASS
+    other = np.where(borders.neighbour >= 0, own[borders.neighbour] + TRACE_MASS, 0.0)
+    return np.clip((me / (me + other) - SHARE[0]) / (SHARE[1] - SHARE[0]), 0.0, 1.0)
+
+
+def class_codes(membranes: Membranes, settings: CellSettings) -> NDArray[np.uint8]:
+    """Class of each cell, as an index in ``vocabulary.CELL_CLASSES`` (ASCO/CAP 2018/2023, cell by cell).
+
+    Complete and intense: 3+; complete otherwise: 2+; incomplete and moderate or intense: unusual;
+    incomplete and faint: 1+; else 0.
+    """
+    code = {name: i for i, name in enumerate(CELL_CLASSES)}
+    stained = membranes.completeness >= settings.stained_from
+    complete = membranes.completeness >= settings.complete_from
+    moderate = membranes.intensity_od >= settings.moderate_od
+    intense = membranes.intensity_od >= settings.intense_od
+    choices = [complete & intense, complete, stained & moderate, stained]
+    return np.select(choices, [code["3+"], code["2+"], code["unusual"], code["1+"]], code["0"]).astype(
+        np.uint8
+    )

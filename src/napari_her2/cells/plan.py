@@ -1,0 +1,160 @@
+"""What is fixed before the first tile: the level to read, and the slide's own light and stain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_her2.cells.settings import COARSEST_UM_PER_PX
+from napari_her2.errors import SlideError
+from napari_her2.geometry import Box
+from napari_her2.stain import H_DAB, StainVectors, estimate_vectors, optical_density, unmix
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_her2.slides import Slide
+    from napari_her2.tissue import TissueMask
+
+__all__ = ["TileStain", "WorkLevel", "measure_stain", "work_level"]
+
+WORK_UM_PER_PX: Final = 0.25
+NUCLEUS_OD: Final = (0.06, 0.35)
+SAMPLE_PX: Final = 192
+MOST_SAMPLES: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class WorkLevel:
+    """Where pixels are read: a level of the pyramid, averaged over ``shrink`` x ``shrink`` pixels.
+
+    Attributes
+    ----------
+    level : int
+    shrink : int
+        Whole number, so that the working pixels lie on one grid whatever is read.
+    um_per_px : float
+        Of a working pixel.
+    level0_px : float
+        Level-0 pixels along the side of a working pixel.
+    """
+
+    level: int
+    shrink: int
+    um_per_px: float
+    level0_px: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileStain:
+    """Light and stain of one slide.
+
+    Attributes
+    ----------
+    white : tuple of 3 floats
+        Empty glass, 0..255.
+    vectors : StainVectors
+    nucleus_od : float
+        Haematoxylin that parts nuclei from the rest, log10 OD.
+    """
+
+    white: tuple[float, float, float]
+    vectors: StainVectors = H_DAB
+    nucleus_od: float = 0.15
+
+
+def work_level(slide: Slide) -> WorkLevel:
+    """Pixels of about 0.25 um, or the slide's own where it is coarser.
+
+    Raises
+    ------
+    NoResolutionError
+        If the slide states no pixel size.
+    SlideError
+        If its pixels are too coarse to see a membrane.
+    """
+    finest = slide.um_per_px
+    if finest > COARSEST_UM_PER_PX:
+        raise SlideError(
+            f"{slide.name} has {finest:.3g} um/px, too coarse to see cell membranes: "
+            f"scan at 0.25 um/px (40x), at most {COARSEST_UM_PER_PX} um/px"
+        )
+    fine = [level for level in slide.levels if finest * level.downsample <= WORK_UM_PER_PX * 1.2]
+    level = max(fine, key=lambda lv: lv.downsample) if fine else slide.levels[0]
+    um = finest * level.downsample
+    shrink = max(1, round(WORK_UM_PER_PX / um))
+    return WorkLevel(level.index, shrink, um * shrink, level.downsample * shrink)
+
+
+def read_work(slide: Slide, work: WorkLevel, box: Box) -> NDArray[np.uint8]:
+    """Pixels of a box of working pixels; the slide's white outside."""
+    import cv2
+
+    k = work.shrink
+    rgb = slide.read_level(Box(box.row * k, box.col * k, box.height * k, box.width * k), work.level)
+    if k > 1:
+        rgb = cv2.resize(rgb, (box.width, box.height), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(rgb)
+
+
+def measure_stain(slide: Slide, work: WorkLevel, area: Box, mask: TissueMask | None) -> TileStain:
+    """White, stain vectors and nuclear threshold from small samples spread over the tissue.
+
+    Parameters
+    ----------
+    area : Box
+        Working pixels within which to sample.
+    mask : TissueMask or None
+        Where tissue is; the whole area without it.
+    """
+    white = slide.white
+    samples = [read_work(slide, work, box) for box in _sample_boxes(area, work, mask)]
+    density = np.concatenate([optical_density(rgb, white).reshape(-1, 3) for rgb in samples])
+    tissue = density[density.sum(axis=1) > 0.15]
+    vectors = estimate_vectors(tissue, H_DAB)
+    found = [_smooth_blue(optical_density(rgb, white), vectors, work.um_per_px) for rgb in samples]
+    return TileStain(white=white, vectors=vectors, nucleus_od=_between(np.concatenate(found)))
+
+
+def _sample_boxes(area: Box, work: WorkLevel, mask: TissueMask | None) -> list[Box]:
+    side = min(SAMPLE_PX, area.height, area.width)
+    grid = [
+        Box(area.row + (area.height - side) * i // 15, area.col + (area.width - side) * j // 15, side, side)
+        for i in range(16)
+        for j in range(16)
+    ]
+    if mask is not None:
+        centres = np.array([box.centre for box in grid]) * work.level0_px
+        on_tissue = mask.at(centres) == 1
+        grid = [box for box, is_in in zip(grid, on_tissue, strict=True) if is_in] or grid
+    most = min(MOST_SAMPLES, max(4, area.height * area.width // (4 * side * side)))
+    pick = np.unique(np.linspace(0, len(grid) - 1, min(most, len(grid))).astype(int))
+    return [grid[i] for i in pick]
+
+
+def _smooth_blue(
+    density: NDArray[np.float32], vectors: StainVectors, um_per_px: float
+) -> NDArray[np.float32]:
+    """Nuclear signal of the tissue pixels of a sample, as the nucleus finder sees it."""
+    import cv2
+
+    from napari_her2.cells.nuclei import SMOOTH_UM, nuclear_signal
+
+    amounts = unmix(density, vectors)
+    signal = nuclear_signal(np.ascontiguousarray(amounts[..., 0]), np.ascontiguousarray(amounts[..., 1]))
+    smooth = cv2.GaussianBlur(signal, (0, 0), SMOOTH_UM / um_per_px)
+    stained = cv2.blur(density.sum(axis=2), (9, 9)) > 0.12
+    return np.asarray(smooth[stained], np.float32)
+
+
+def _between(values: NDArray[np.float32]) -> float:
+    """Otsu's threshold between cytoplasm and nuclei, kept within what is plausible."""
+    import cv2
+
+    if len(values) < 1000:
+        return TileStain(white=(255.0, 255.0, 255.0)).nucleus_od
+    steps = np.clip(values * 300, 0, 255).astype(np.uint8).reshape(-1, 1)
+    otsu = cv2.threshold(steps, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0] / 300
+    return float(np.clip(otsu, *NUCLEUS_OD))

@@ -1,0 +1,62 @@
+"""What a person may change about the cell engine, with the values it was calibrated to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["COARSEST_FAINT_UM_PER_PX", "COARSEST_UM_PER_PX", "CellSettings"]
+
+COARSEST_FAINT_UM_PER_PX: Final = 0.6
+"""Above this pixel size a faint membrane (0.64 um wide) is blurred away: 0 and 1+ are not told apart."""
+
+COARSEST_UM_PER_PX: Final = 1.1
+"""Above this pixel size membranes cannot be seen at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSettings:
+    """Settings of the cell engine; densities in log10 OD, lengths in micrometres.
+
+    Attributes
+    ----------
+    faint_od, moderate_od, intense_od : float
+        Membrane density from which a ray counts as stained, and from which the median over the
+        stained rays is moderate, intense. Measured as height above the cytoplasm beside it.
+    stained_from, complete_from : float
+        Completeness from which a membrane is stained at all (1+) and complete (2+, 3+).
+    epithelial_from : float
+        Score from which a nucleus is taken for invasive epithelium.
+    max_growth_um : float
+        How far a cell may reach beyond its nucleus (5..9).
+    tile_px : int
+        Edge of a tile in working pixels; the result does not depend on it.
+    threads : int or None
+        Tiles at once; None means as many as there are cores.
+    """
+
+    faint_od: float = 0.10
+    moderate_od: float = 0.25
+    intense_od: float = 0.65
+    stained_from: float = 0.10
+    complete_from: float = 0.90
+    epithelial_from: float = 0.5
+    max_growth_um: float = 8.0
+    tile_px: int = 2048
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.faint_od < self.moderate_od < self.intense_od:
+            raise ValueError(
+                "densities must rise: 0 < faint_od < moderate_od < intense_od, got "
+                f"{self.faint_od}, {self.moderate_od}, {self.intense_od}"
+            )
+        if not 0 < self.stained_from < self.complete_from <= 1:
+            raise ValueError(
+                "completeness must rise: 0 < stained_from < complete_from <= 1, got "
+                f"{self.stained_from}, {self.complete_from}"
+            )
+        if not 2 <= self.max_growth_um <= 12:
+            raise ValueError(f"max_growth_um must lie in 2..12, got {self.max_growth_um}")
+        if self.tile_px < 256:
+            raise ValueError(f"tile_px must be at least 256, got {self.tile_px}")

@@ -1,0 +1,165 @@
+"""One tile, from pixels to measured cells: a pure function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_her2.cells.membrane import Borders, borders_of, measure_rays
+from napari_her2.cells.nuclei import NUCLEUS_UM_PER_PX, Nuclei, find_nuclei
+from napari_her2.cells.polar import Rasters
+from napari_her2.stain import density_table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_her2.cells.plan import TileStain
+    from napari_her2.cells.settings import CellSettings
+    from napari_her2.geometry import Box
+
+__all__ = ["HALO_UM", "Measured", "align_px", "cells_in_tile"]
+
+HALO_UM: Final = 34.0
+"""Around a tile: a nucleus (12) + its reach (15) + what decides about its neighbours."""
+
+BROWN_SMOOTH_UM: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """Cells of one or more tiles before they are classified; columns of one entry per cell.
+
+    Attributes
+    ----------
+    row, col : float64
+        Centroids in working pixels of the slide, corner-based.
+    area_um2, length_um, breadth_um, density_od, spread_od, contrast_od : float32
+        Of the nucleus, see :class:`~napari_her2.cells.nuclei.Nuclei`.
+    borders : Borders
+        ``borders.cell`` counts rows of this value; neighbours are given by ``far``.
+    far : complex128
+        Centroid of each border's neighbour, ``row + 1j * col``; nan where nobody is beyond.
+    """
+
+    row: NDArray[np.float64]
+    col: NDArray[np.float64]
+    area_um2: NDArray[np.float32]
+    length_um: NDArray[np.float32]
+    breadth_um: NDArray[np.float32]
+    density_od: NDArray[np.float32]
+    spread_od: NDArray[np.float32]
+    contrast_od: NDArray[np.float32]
+    borders: Borders
+    far: NDArray[np.complex128]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+NUCLEUS_COLUMNS: Final = ("area_um2", "length_um", "breadth_um", "density_od", "spread_od", "contrast_od")
+
+
+def nucleus_scale(um_per_px: float) -> int:
+    """Working pixels along the side of a pixel of the nucleus raster."""
+    return max(1, round(NUCLEUS_UM_PER_PX / um_per_px))
+
+
+def align_px(um_per_px: float) -> int:
+    """Corners of tiles are multiples of this, so that coarser rasters fall on one grid."""
+    return 8 * nucleus_scale(um_per_px)
+
+
+def cells_in_tile(
+    rgb: NDArray[np.uint8],
+    um_per_px: float,
+    stain: TileStain,
+    settings: CellSettings,
+    *,
+    box: Box,
+    own: Box,
+) -> Measured:
+    """Measure the cells of a tile whose nucleus has its centre in ``own``.
+
+    Parameters
+    ----------
+    rgb : ndarray of shape (box.height, box.width, 3), uint8
+    um_per_px : float
+        Size of a pixel.
+    stain : TileStain
+    settings : CellSettings
+    box, own : Box
+        What ``rgb`` shows and which part of it this tile answers for, in working pixels of the
+        slide; the corner of ``box`` is a multiple of :func:`align_px`.
+
+    Returns
+    -------
+    Measured
+        Independent of ``box`` as long as it reaches :data:`HALO_UM` beyond ``own``.
+    """
+    scale = nucleus_scale(um_per_px)
+    blue, brown, sharp = _planes(rgb, um_per_px, stain, scale)
+    nuclei = find_nuclei(blue, brown, um_per_px * scale, stain.nucleus_od)
+    centres = nuclei.centres((box.row // scale, box.col // scale)) * scale
+    inside = _within(centres, own)
+    names = np.flatnonzero(inside).astype(np.int32) + 1
+    rasters = Rasters(
+        brown=sharp,
+        nuclei=nuclei.labels,
+        territory=_territory(nuclei.labels, settings.max_growth_um / (um_per_px * scale)),
+        um_per_px=um_per_px,
+        scale=scale,
+    )
+    local = (nuclei.anchor + np.rint((nuclei.shift + 0.5) * 32) / 32) * scale
+    rays = measure_rays(rasters, local[inside], names, settings.max_growth_um)
+    return _measured(nuclei, centres, inside, borders_of(rays, settings.faint_od))
+
+
+def _within(centres: NDArray[np.float64], box: Box) -> NDArray[np.bool_]:
+    low, high = (box.row, box.col), (box.row_stop, box.col_stop)
+    return np.asarray(((centres >= low) & (centres < high)).all(axis=1))
+
+
+def _measured(
+    nuclei: Nuclei, centres: NDArray[np.float64], inside: NDArray[np.bool_], borders: Borders
+) -> Measured:
+    place = np.concatenate([[np.nan + 0j], centres[:, 0] + 1j * centres[:, 1]])
+    return Measured(
+        row=centres[inside, 0],
+        col=centres[inside, 1],
+        **{name: getattr(nuclei, name)[inside] for name in NUCLEUS_COLUMNS},
+        borders=borders,
+        far=place[borders.neighbour],
+    )
+
+
+def _planes(
+    rgb: NDArray[np.uint8], um_per_px: float, stain: TileStain, scale: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Haematoxylin and DAB for nuclei (coarser), and smoothed DAB for membranes (full resolution)."""
+    import cv2
+
+    table = np.ascontiguousarray(density_table(stain.white).reshape(1, 256, 3))
+    to_stains = np.ascontiguousarray(stain.vectors.inverse.T[:2], dtype=np.float32)
+    amounts = cv2.transform(cv2.LUT(rgb, table), to_stains)
+    size = (rgb.shape[1] // scale, rgb.shape[0] // scale)
+    small = cv2.resize(amounts, size, interpolation=cv2.INTER_AREA) if scale > 1 else amounts
+    sharp = cv2.GaussianBlur(cv2.extractChannel(amounts, 1), (0, 0), BROWN_SMOOTH_UM / um_per_px)
+    return cv2.extractChannel(small, 0), cv2.extractChannel(small, 1), sharp
+
+
+def _territory(labels: NDArray[np.int32], reach_px: float) -> NDArray[np.int32]:
+    """Nearest nucleus within reach of each pixel; 0 beyond."""
+    import cv2
+
+    empty = (labels == 0).astype(np.uint8)
+    if empty.all():
+        return np.zeros_like(labels)
+    far, source = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    of = np.zeros(int(source.max()) + 1, np.int32)
+    on = labels != 0
+    of[source[on]] = labels[on]
+    owner = of[source]
+    owner[far > reach_px] = 0
+    return owner
