@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_her2.errors import CaseError
-from napari_her2.exchange import read_csv, read_landmarks, write_csv
+from napari_her2.exchange import read_csv, write_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,13 +51,6 @@ def test_bad_tables_are_one_sentence(tmp_path: Path, text: str | bytes | None, s
     with pytest.raises(CaseError, match=says) as caught:
         read_csv(path).points()
     assert "bad.csv" in str(caught.value)
-
-
-def test_landmarks_are_two_sets_of_points(tmp_path: Path) -> None:
-    (tmp_path / "l.csv").write_text("he_x,he_y,ihc_x,ihc_y\n1,2,3,4\n")
-    he, ihc = read_landmarks(tmp_path / "l.csv")
-    assert he.tolist() == [[2, 1]]
-    assert ihc.tolist() == [[4, 3]]
 
 
 def test_columns_are_written_as_they_can_be_read(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from napari_her2.case.packing import pack, unpack
 from napari_her2.case.report import REPORT_SCHEMA, Report, report_from_json
 from napari_her2.case.stages import StageStore, key_of
 from napari_her2.case.tables import PatchTable, read_cells, read_patches, write_cells, write_patches
-from napari_her2.case.whereabouts import find_slide, remember_slide
+from napari_her2.case.whereabouts import cache_folder, find_slide, remember_slide
 
 __all__ = [
     "CASE_SCHEMA",
@@ -26,6 +26,7 @@ __all__ = [
     "PatchTable",
     "Report",
     "StageStore",
+    "cache_folder",
     "find_slide",
     "is_case",
     "key_of",

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,14 +15,14 @@ from napari_her2.geometry import from_xy
 from napari_her2.store import write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from napari_her2.cells import CellTable
 
-__all__ = ["CsvTable", "read_csv", "read_landmarks", "write_cells_csv", "write_csv"]
+__all__ = ["CsvTable", "read_csv", "write_cells_csv", "write_csv"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def read_csv(path: Path) -> CsvTable:
     return CsvTable(path.name, columns, tuple(map(tuple, lines[1:])))
 
 
-def write_csv(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+def write_csv(path: Path, columns: Mapping[str, ArrayLike]) -> None:
     """Write columns of equal length at once; numbers with as many digits as they need.
 
     Raises
@@ -115,22 +115,10 @@ def write_csv(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
 
 def write_cells_csv(path: Path, cells: CellTable) -> None:
     """Write the cells' table (contracts, section 4)."""
-    write_csv(path, cells.to_columns())  # type: ignore[arg-type]
+    write_csv(path, cells.to_columns())
 
 
-def read_landmarks(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Read pairs of places, columns ``he_x, he_y, ihc_x, ihc_y``.
-
-    Returns
-    -------
-    he, ihc : float64 ndarrays of shape (n, 2)
-        (row, col) in level-0 pixels of each slide.
-    """
-    table = read_csv(path)
-    return table.points("he_x", "he_y"), table.points("ihc_x", "ihc_y")
-
-
-def _words(column: Sequence[Any]) -> list[str]:
+def _words(column: ArrayLike) -> list[str]:
     """Return the column as text; floats keep their own precision, four digits are enough for float32."""
     values = np.asarray(column)
     if values.dtype.kind == "f":
