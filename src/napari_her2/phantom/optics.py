@@ -1,0 +1,129 @@
+"""From stain to pixels: Beer-Lambert absorption, lens blur, camera noise, white point and clipping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_her2.phantom.compiled import jit
+from napari_her2.phantom.textures import SIDE, speckle
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_her2.phantom.spec import Stain
+
+__all__ = ["Light", "develop", "light_for"]
+
+_WRAP = SIDE - 1
+_STEPS = 4096
+_DEEPEST = 5.0
+_PASSED = (10.0 ** -(np.arange(_STEPS + 1) * (_DEEPEST / _STEPS))).astype(np.float32)
+
+_HAEMATOXYLIN = {"he": (0.62, 0.70, 0.36), "ihc": (0.71, 0.59, 0.39)}
+_SECOND = {"he": (0.13, 0.86, 0.49), "ihc": (0.335, 0.49, 0.805)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Light:
+    """Stain vectors, strengths and camera of one slide.
+
+    Attributes
+    ----------
+    vectors : ndarray of shape (2, 3)
+        Unit optical density (log10) of haematoxylin and of eosin or DAB.
+    strengths : (float, float)
+        Factor on each stain.
+    white : ndarray of shape (3,)
+        Light of the empty glass, 0 to 255 and beyond: a camera clips there.
+    blur_px : float
+        Standard deviation of the lens' blur.
+    noise : float
+        Standard deviation of the camera's noise at white, in grey values.
+    quality : int
+        JPEG quality.
+    blush, background, speck, edge : float
+        DAB densities of cytoplasm, of all tissue, roughness of its grains, and of the tissue's edge.
+    """
+
+    vectors: NDArray[np.float64]
+    strengths: tuple[float, float]
+    white: NDArray[np.float64]
+    blur_px: float
+    noise: float
+    quality: int
+    blush: float
+    background: float
+    speck: float
+    edge: float
+
+
+def light_for(stain: Stain, seed: int) -> Light:
+    """Draw stain and scanner of one slide from its seed."""
+    rng = np.random.Generator(np.random.Philox(key=[seed, 11 if stain == "he" else 12]))
+    vectors = np.array([_HAEMATOXYLIN[stain], _SECOND[stain]]) + rng.normal(0, 0.018, (2, 3))
+    white = np.array([rng.uniform(236, 252), rng.uniform(238, 252), rng.uniform(240, 254)])
+    if rng.uniform() < 0.25:
+        white = rng.uniform(254, 262, 3)
+    return Light(
+        vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        strengths=(
+            rng.uniform(0.85, 1.2),
+            rng.uniform(0.85, 1.2) if stain == "he" else rng.uniform(0.93, 1.08),
+        ),
+        white=white,
+        blur_px=rng.uniform(0.8, 1.1),
+        noise=rng.uniform(1.0, 2.2),
+        quality=int(rng.integers(80, 93)),
+        blush=rng.uniform(0.02, 0.14),
+        background=rng.uniform(0.015, 0.05),
+        speck=rng.uniform(0.25, 0.5),
+        edge=rng.uniform(0.05, 0.25),
+    )
+
+
+@jit
+def _absorb(first, second, vectors, white, table, out):  # type: ignore[no-untyped-def]
+    scale = np.float32(4096 / 5.0)
+    for r in range(first.shape[0]):
+        for c in range(first.shape[1]):
+            for k in range(3):
+                density = first[r, c] * vectors[0, k] + second[r, c] * vectors[1, k]
+                place = max(np.float32(0.0), min(density * scale, np.float32(4095.0)))
+                i = np.int64(place)
+                out[r, c, k] = white[k] * (table[i] + (place - i) * (table[i + 1] - table[i]))
+
+
+@jit
+def _expose(image, noise, origin, level, out):  # type: ignore[no-untyped-def]
+    for r in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            for k in range(3):
+                value = image[r, c, k]
+                shot = level * np.sqrt(max(value, np.float32(4.0)) * np.float32(0.004))
+                value += shot * noise[(r + origin[0]) & _WRAP, (c + origin[1]) & _WRAP, k]
+                out[r, c, k] = np.uint8(min(255.0, max(0.0, value + np.float32(0.5))))
+
+
+def develop(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    light: Light,
+    margin: int,
+    origin: tuple[int, int],
+) -> NDArray[np.uint8]:
+    """Image of two stain densities (h, w), less ``margin`` pixels on every side.
+
+    ``origin`` shifts the camera's noise.
+    """
+    import cv2
+
+    vectors = (light.vectors * np.array(light.strengths)[:, None]).astype(np.float32)
+    glow = np.empty((*first.shape, 3), np.float32)
+    _absorb(first, second, vectors, light.white.astype(np.float32), _PASSED, glow)
+    seen = cv2.GaussianBlur(glow, (0, 0), light.blur_px)[margin:-margin, margin:-margin]
+    out = np.empty(seen.shape, np.uint8)
+    _expose(np.ascontiguousarray(seen), speckle(), origin, np.float32(light.noise), out)
+    return out
