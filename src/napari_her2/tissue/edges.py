@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-__all__ = ["find_edges", "unlit"]
+__all__ = ["find_edges", "glass_colour", "unlit", "unscanned"]
 
 _LENGTH_UM: Final = 1500.0
 """An edge runs straight for at least this long (or across most of a small picture)."""
@@ -47,6 +47,30 @@ def unlit(rgb: NDArray[np.uint8], *, brightest: int = 28) -> Mask:
     flat = cv2.morphologyEx(top, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) <= 4
     dark = top <= brightest
     return grown(keep_large(dark & flat, 64), dark)
+
+
+def unscanned(rgb: NDArray[np.uint8]) -> Mask:
+    """Where the file was padded: pure white without any noise, over larger areas."""
+    pure = rgb.min(axis=2) == 255
+    if np.count_nonzero(pure) < 64:
+        return np.zeros_like(pure)
+    import cv2
+
+    flat = cv2.erode(pure.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return grown(keep_large(flat, 64), pure)
+
+
+def glass_colour(
+    rgb: NDArray[np.uint8], blank: Mask, white: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """White of the glass where padding was mistaken for it: the commonest bright grey of what was scanned."""
+    if min(white) < 254 or not blank.any():
+        return white
+    bright = (~blank) & (rgb.min(axis=2) >= 215) & (np.ptp(rgb, axis=2) <= 12)
+    if np.count_nonzero(bright) < 0.005 * blank.size:
+        return white
+    peaks = [int(np.bincount(rgb[..., i][bright], minlength=256).argmax()) for i in range(3)]
+    return float(peaks[0]), float(peaks[1]), float(peaks[2])
 
 
 def find_edges(seen: Evidence) -> Mask:

@@ -82,4 +82,4 @@ def read_raster(slide: Slide, step: int) -> NDArray[np.uint8]:
 
 
 def _why_empty(rgb: NDArray[np.uint8]) -> str:
-    return "the image is black" if rgb.mean() < 40 else "no tissue was found: the image is blank"
+    return "the image is black" if rgb.mean() < 40 else "no connected tissue was found"

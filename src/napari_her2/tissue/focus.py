@@ -133,7 +133,7 @@ def sharpness(
 
 
 def _sigmas(um_per_px: float) -> tuple[float, float, float]:
-    """Scales of the bands in µm; the ratio hardly depends on the scale, so coarse pixels take coarser bands."""
+    """Scales of the bands in µm; coarse pixels take coarser bands, the ratio hardly changes."""
     least = 0.8 * max(um_per_px, 1.0)
     return least, 2 * least, 4 * least
 

@@ -30,7 +30,7 @@ _SURE_SHARE: Final = 0.3
 _OTHER_HUE: Final = 0.07
 
 
-def find_folds(seen: Evidence, tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def find_folds(seen: Evidence, tissue: NDArray[np.bool_], *, ihc: bool = False) -> NDArray[np.bool_]:
     """Find folds: slim, far darker than their surroundings and the slide, and of the same hue.
 
     Brown is left out of the density, so that a strongly stained (3+) nest is no fold, and the same hue
@@ -40,6 +40,8 @@ def find_folds(seen: Evidence, tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
     ----------
     seen : Evidence
     tissue : bool ndarray of shape (rows, cols)
+    ihc : bool
+        DAB and haematoxylin: then only what absorbs red at least as much as blue can be a fold.
 
     Returns
     -------
@@ -54,6 +56,8 @@ def find_folds(seen: Evidence, tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
     around = _Around(tissue, seen)
     local = around.mean(layers)
     alike = around.hue_distance(seen) < _OTHER_HUE
+    if ihc:
+        alike &= seen.red >= seen.blue
     sure = tissue & alike & (layers > max(middle + 3 * spread, 1.35 * high)) & (layers > 1.5 * local)
     maybe = tissue & alike & (layers > middle + 2 * spread) & (layers > 1.3 * local)
     return _slim(grown(sure, maybe), sure, seen)

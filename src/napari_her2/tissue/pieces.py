@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,13 +51,8 @@ def find_pieces(
     from scipy import ndimage
 
     far = ndimage.distance_transform_edt(~present) if present.any() else np.ones(present.shape)
-    grown, n = ndimage.label(far * um_per_px <= gap_um / 2)
-    raw = np.where(present, grown, 0).astype(np.int32)
-    sizes = np.bincount(raw.ravel(), minlength=n + 1)[1:]
-    order = np.argsort(-sizes, kind="stable") + 1
-    rank = np.zeros(n + 1, np.int32)
-    rank[order] = np.arange(1, n + 1)
-    labels = rank[raw]
+    joined, _ = ndimage.label(far * um_per_px <= gap_um / 2)
+    labels, n = _by_size(np.where(present, joined, 0))
     areas = np.bincount(labels[usable], minlength=n + 1) * um_per_px**2 / 1e6
     boxes = ndimage.find_objects(labels, max_label=n)
     pieces = tuple(
@@ -65,6 +60,16 @@ def find_pieces(
         for k, where in enumerate(boxes, start=1)
     )
     return labels, pieces
+
+
+def _by_size(raw: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], int]:
+    """Renumber labels so that 1 is the largest; labels without pixels vanish."""
+    sizes = np.bincount(raw.ravel())
+    sizes[0] = 0
+    n = int(np.count_nonzero(sizes))
+    rank = np.zeros(len(sizes), np.int32)
+    rank[np.argsort(-sizes, kind="stable")[:n]] = np.arange(1, n + 1)
+    return rank[raw], n
 
 
 def _level0_box(where: tuple[slice, ...], level0_px: float) -> Box:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.tissue.edges import find_edges, unlit
+from napari_her2.stain import guess_stain
+from napari_her2.tissue.edges import find_edges, glass_colour, unlit, unscanned
 from napari_her2.tissue.evidence import box_mean, keep_large, measure
 from napari_her2.tissue.folds import find_folds
 from napari_her2.tissue.mask import TISSUE_LABELS
@@ -25,6 +26,7 @@ _SPECK_UM2: Final = 15_000.0
 """Tissue below this (120 µm square) is debris."""
 _HOLE_UM2: Final = 5_000.0
 """Holes below this (a lumen, a fat cell, a torn spot) belong to the tissue."""
+_GREY_UM2: Final = 40_000.0
 _AMONG_UM: Final = 300.0
 """Grey is tissue if most of its neighbourhood of this size is."""
 
@@ -46,14 +48,15 @@ def tissue_from_rgb(
     uint8 ndarray of shape (rows, cols)
         Values of :data:`TISSUE_LABELS`.
     """
-    black = unlit(rgb)
-    seen = measure(_without(rgb, black, white), um_per_px, white)
+    black, blank = unlit(rgb), unscanned(rgb)
+    white = glass_colour(rgb, blank, white)
+    seen = measure(_without(rgb, black | blank, white), um_per_px, white)
     pen = find_pen(seen)
     edge = (find_edges(seen) & ~pen) | black
-    tissue = _cleaned(_stained(seen) & ~_margin(pen | edge, seen), seen) & ~pen & ~edge
+    tissue = _cleaned(_stained(seen) & ~_margin(pen | edge, seen), seen) & ~pen & ~edge & ~blank
     labels = np.zeros(tissue.shape, np.uint8)
     labels[tissue] = TISSUE_LABELS["tissue"]
-    labels[find_folds(seen, tissue)] = TISSUE_LABELS["fold"]
+    labels[find_folds(seen, tissue, ihc=guess_stain(rgb, white) == "ihc")] = TISSUE_LABELS["fold"]
     labels[pen] = TISSUE_LABELS["pen"]
     labels[edge] = TISSUE_LABELS["edge"]
     return labels
@@ -75,9 +78,19 @@ def _stained(seen: Evidence) -> Mask:
     textured = (seen.texture > max(0.02, 2.5 * rough)) & (seen.chroma > 0.05 * seen.total + 0.004)
     pale = ((seen.chroma > colour) | (seen.dense > dark)) & textured
     coloured = (seen.chroma > 0.10) & (seen.chroma > 0.07 * seen.total)
-    sure = pale | coloured | ((seen.dense > 0.25) & (seen.chroma > 0.05 * seen.total))
+    sure = pale | coloured | ((seen.dense > 0.25) & (seen.chroma > 0.05 * seen.total)) | _grey(seen)
     window = min(seen.pixels(_AMONG_UM, 5), max(min(sure.shape) // 2, 3)) | 1
     return sure | ((seen.dense > dark) & (box_mean(sure.astype(np.float32), window) > 0.5))
+
+
+def _grey(seen: Evidence) -> Mask:
+    """Grey tissue (muscle in an unstained section): dense, rough and neither a line nor a speck."""
+    import cv2
+
+    mask = (seen.dense > 0.15) & (seen.texture > 0.03) & (seen.texture < 0.8 * seen.dense + 0.05)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(min(seen.pixels(80.0), 31) | 1, 3),) * 2)
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0
+    return keep_large(opened, seen.area_px(_GREY_UM2, 9))
 
 
 def _background(seen: Evidence) -> tuple[float, float]:
