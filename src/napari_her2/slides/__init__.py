@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from napari_her2.slides.cache import TileCacheInfo, set_tile_cache_bytes, tile_cache_info
+from napari_her2.slides.colour import to_srgb
+from napari_her2.slides.info import describe
 from napari_her2.slides.levels import Level
 from napari_her2.slides.opening import open_slide
 from napari_her2.slides.slide import Slide, SlideRef
@@ -12,7 +14,9 @@ __all__ = [
     "Slide",
     "SlideRef",
     "TileCacheInfo",
+    "describe",
     "open_slide",
     "set_tile_cache_bytes",
     "tile_cache_info",
+    "to_srgb",
 ]

@@ -69,7 +69,7 @@ def _fits(full: tuple[int, int], small: tuple[int, int]) -> bool:
 
 
 def pyramid_indices(shapes: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    """Indices of the shapes that form a pyramid: the first, then each that strictly shrinks in aspect.
+    """Return the indices of the shapes that form a pyramid: the first and those that shrink with it.
 
     Parameters
     ----------

@@ -17,6 +17,7 @@ __all__ = ["open_slide"]
 READABLE = "SVS, NDPI, MRXS, SCN, BIF, OME-TIFF, TIFF, OME-Zarr, DICOM, PNG or JPEG"
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_MAGIC, JPEG_MAGIC = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+UNREADABLE = (".vsi",)  # a TIFF whose only pixels are an overview; the slide lies in other files
 DICOM_MAGIC, DICOM_PREAMBLE = b"DICM", 128
 
 
@@ -74,21 +75,48 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _from_folder(path: Path) -> Source:
+    from napari_her2.slides.dicom import DicomSource, dicom_files
+    from napari_her2.slides.ome_zarr import OmeZarrSource, is_zarr_folder
+
+    if is_zarr_folder(path):
+        return OmeZarrSource(path)
+    if dicom_files(path):
+        return DicomSource(path)
     raise SlideError(f"{path.name} is a folder without a slide: give a file, an OME-Zarr or a DICOM folder")
 
 
 def _from_file(path: Path, head: bytes) -> Source:
-    # Vendors' formats come first: some are TIFF, and the index file of MIRAX is a JPEG.
-    vendor = None if head.startswith(PNG_MAGIC) else _vendor(path)
-    if vendor not in (None, "generic-tiff", "dicom", "aperio"):
-        return _vendors_source(path)
+    if head[DICOM_PREAMBLE:] == DICOM_MAGIC:
+        from napari_her2.slides.dicom import DicomSource
+
+        return DicomSource(path)
+    if head.startswith(PNG_MAGIC):
+        return _picture(path)
+    # Vendors' formats come before TIFF and JPEG: some are TIFF, and the index file of MIRAX is a JPEG.
+    vendor = _vendor(path)
     if vendor == "aperio":
         return _aperio_source(path)
+    if vendor not in (None, "generic-tiff", "dicom"):
+        return _vendors_source(path)
+    return _from_plain_file(path, head)
+
+
+def _from_plain_file(path: Path, head: bytes) -> Source:
+    if path.suffix.lower() in UNREADABLE:
+        raise SlideError(f"{path.name} cannot be read: export it as OME-TIFF, e.g. with QuPath")
     if head.startswith(TIFF_MAGIC):
         from napari_her2.slides.tiff import TiffSource
 
         return TiffSource(path)
+    if head.startswith(JPEG_MAGIC):
+        return _picture(path)
     raise SlideError(f"{path.name} is not a slide: give {READABLE}")
+
+
+def _picture(path: Path) -> Source:
+    from napari_her2.slides.field import FieldSource
+
+    return FieldSource(path)
 
 
 def _aperio_source(path: Path) -> Source:

@@ -29,7 +29,7 @@ def openslide_vendor(path: Path) -> str | None:
     import openslide
 
     try:
-        return openslide.OpenSlide.detect_format(str(path))  # type: ignore[no-any-return]
+        return openslide.OpenSlide.detect_format(str(path))
     except openslide.OpenSlideError:
         return None
 
@@ -88,7 +88,7 @@ class OpenSlideSource:
         tile = np.asarray(image)
         if self._background_is_stored and tile[..., 3].min() < 255:
             raise SlideError(
-                f"{self._name} lacks pixels at x {place[0]}, y {place[1]} of level {level}: copy or export it again"
+                f"{self._name} lacks pixels at x {place[0]}, y {place[1]}: copy or export it again"
             )
         return tile
 

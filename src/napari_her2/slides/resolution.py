@@ -21,8 +21,10 @@ __all__ = [
 ]
 
 MIN_UM_PER_PX, MAX_UM_PER_PX = 0.02, 100.0
-DESKTOP_DPI = (72, 75, 90, 96, 100, 120, 150, 180, 200, 240, 250, 300, 350, 360, 400, 500, 600, 720, 800)
-DESKTOP_DPI += (1000, 1200, 1440, 2400, 2540, 4800, 9600, 25400)
+DESKTOP_DPI = (
+    *(72, 75, 90, 96, 100, 120, 150, 180, 200, 240, 250, 300, 350, 360, 400, 500, 600, 720, 800, 1000),
+    *(1200, 1440, 2400, 3600, 4800, 9600),
+)
 UM_PER_INCH, UM_PER_CM = 25_400.0, 10_000.0
 UM_IN = {
     "m": 1e6, "meter": 1e6, "metre": 1e6,
@@ -59,7 +61,8 @@ def check_given(um_per_px: float | None, option: str) -> float | None:
     if um_per_px is None or plausible(um_per_px, um_per_px):
         return um_per_px
     raise UsageError(
-        f"{option} {um_per_px:g} is no pixel size of a slide: give 0.02 to 100 um per pixel, e.g. 0.25 for a 40x scan"
+        f"{option} {um_per_px:g} is no pixel size of a slide: give {MIN_UM_PER_PX:g} to "
+        f"{MAX_UM_PER_PX:g} um, e.g. 0.25 for a 40x scan"
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -19,6 +18,8 @@ from napari_her2.slides.resample import resample
 from napari_her2.slides.white import estimate_white
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import dask.array as da
     from numpy.typing import NDArray
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Slide", "SlideRef"]
 
 FINE_ENOUGH = 1.02  # a level may be this much coarser than wanted
-WHITE_FROM_PX = 2048
+WHITE_FROM_PX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class SlideRef:
     Attributes
     ----------
     path : Path
+        File or folder.
     um_per_px : float or None
         As given by the user; None if the file states it.
     """
@@ -77,7 +79,7 @@ class Slide:
 
     def __init__(self, path: Path, source: Source, um_per_px: float | None, option: str) -> None:
         facts = source.facts
-        self.path, self.name = path, path.name
+        self.path, self.name = path, facts.name or path.name
         self.format, self.vendor, self.objective = facts.format, facts.vendor, facts.objective
         self.associated = facts.associated
         self._source, self._option, self._given = source, option, um_per_px
@@ -238,7 +240,7 @@ class Slide:
     @cached_property
     def files(self) -> tuple[Path, ...]:
         """All files that the slide consists of."""
-        return files_of(self.path)
+        return self._source.facts.files or files_of(self.path)
 
     @cached_property
     def _sha256(self) -> str:

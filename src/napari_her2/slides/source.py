@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from napari_her2.errors import SlideError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -41,6 +43,10 @@ class Facts:
         Candidate levels, level 0 first; those that do not strictly shrink are dropped by the slide.
     um_per_px : tuple of two floats or None
         Size of a level-0 pixel along (rows, cols) in µm, as stated; None where the file is silent.
+    name : str or None
+        What to call the slide where it is not the name of the path.
+    files : tuple of Path or None
+        The files it consists of where they are not those of the path.
     """
 
     format: str
@@ -49,6 +55,8 @@ class Facts:
     vendor: str | None = None
     objective: float | None = None
     associated: tuple[str, ...] = ()
+    name: str | None = None
+    files: tuple[Path, ...] | None = None
 
 
 class Source(Protocol):

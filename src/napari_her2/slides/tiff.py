@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_her2.errors import SlideError
 from napari_her2.slides.files import FileBytes
+from napari_her2.slides.held import Held, check_size
 from napari_her2.slides.source import Facts
 from napari_her2.slides.tiff_layout import (
     ASSOCIATED_ALPHA,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["TiffSource", "reads_exactly"]
 
 ICC_TAG = 34675
-JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+JPEG_START, J2K_START, JPEG_END = b"\xff\xd8", b"\xff\x4f\xff\x51", b"\xff\xd9"
 EXACT_CODES = (1, 5, 7, 8, 33005)  # raw, LZW, JPEG, deflate, JPEG 2000 in RGB
 ASSOCIATED = ("label", "macro", "thumbnail", "overview")
 
@@ -44,14 +46,21 @@ class TiffSource:
             with tifffile.TiffFile(path) as tiff:
                 self._parse(tiff)
         except (tifffile.TiffFileError, ValueError, KeyError, IndexError, TypeError) as error:
-            raise SlideError(
-                f"{self._name} is a damaged TIFF ({_short(error)}): copy or export it again"
-            ) from error
+            what = f"is a damaged TIFF ({_short(error)})"
+            raise SlideError(f"{self._name} {what}: copy or export it again") from error
         self._bytes = FileBytes(path)
+        self._held = {
+            number: Held(partial(self._whole, level))
+            for number, level in enumerate(self._levels)
+            if level.whole
+        }
 
     def _parse(self, tiff: tifffile.TiffFile) -> None:
         index = main_series(self._name, tiff.series)
         self._levels = tiff_levels(self._name, tiff, index)
+        for level in self._levels:
+            if level.whole:
+                check_size(self._name, level.grid.shape)
         first = tiff.series[index].keyframe
         profile = first.tags.get(ICC_TAG)
         self._icc = None if profile is None else bytes(profile.value)
@@ -73,6 +82,8 @@ class TiffSource:
 
     def tile(self, level: int, row: int, col: int) -> NDArray[np.uint8]:
         """Decode one tile; see :class:`napari_her2.slides.source.Source`."""
+        if level in self._held:
+            return self._held[level].tile(row, col)
         one = self._levels[level]
         planes = [self._samples(one, plane, row, col) for plane in one.planes]
         samples = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)
@@ -89,12 +100,18 @@ class TiffSource:
         strips = range(start // level.strip_rows, -(-stop // level.strip_rows))
         return np.concatenate([self._segment(level, plane, strip) for strip in strips])
 
+    def _whole(self, level: TiffLevel) -> NDArray[np.uint8]:
+        """All strips of an image."""
+        strips = range(-(-level.grid.shape[0] // level.strip_rows))
+        planes = [np.concatenate([self._segment(level, plane, i) for i in strips]) for plane in level.planes]
+        return to_rgb(planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2), level.colours)
+
     def _segment(self, level: TiffLevel, plane: Plane, index: int) -> NDArray[np.uint8]:
         offset, count = int(plane.offsets[index]), int(plane.counts[index])
         if offset == 0 or count == 0:
             raise self._broken(index, "it is missing")
         data = self._bytes.read(offset, count)
-        if plane.is_jpeg and not (data.startswith(JPEG_START) and data.rstrip(b"\0").endswith(JPEG_END)):
+        if _cut_off(data, plane.is_jpeg):
             raise self._broken(index, "its JPEG data are cut off")
         return self._decoded(level, plane, index, data)
 
@@ -133,8 +150,9 @@ class TiffSource:
         return self._icc
 
     def close(self) -> None:
-        """Release the file."""
+        """Release the file and what was decoded as a whole."""
         self._bytes.close()
+        self._held = {number: Held(partial(self._whole, self._levels[number])) for number in self._held}
 
 
 def reads_exactly(path: Path) -> bool:
@@ -166,8 +184,15 @@ def to_rgb(samples: NDArray[np.uint8], colours: Colours) -> NDArray[np.uint8]:
 def _straight(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Undo premultiplied alpha."""
     alpha = samples[..., 3:].astype(np.float32)
-    rgb = np.minimum(samples[..., :3] * 255 / np.maximum(alpha, 1), 255)
+    rgb = np.minimum(samples[..., :3] * (255 / np.maximum(alpha, 1)), 255)
     return np.concatenate([np.rint(rgb).astype(np.uint8), samples[..., 3:]], axis=2)
+
+
+def _cut_off(data: bytes, is_jpeg: bool) -> bool:
+    """Whether JPEG or JPEG 2000 data lack their end: the decoders would fill up with grey."""
+    if data.startswith((JPEG_START, J2K_START)):
+        return not data.rstrip(b"\0").endswith(JPEG_END)
+    return is_jpeg
 
 
 def _short(error: Exception) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_her2.errors import SlideError
+from napari_her2.slides.held import HELD_TILE_PX
 from napari_her2.slides.source import Grid, refuse_pixels
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ __all__ = ["Colours", "Plane", "TiffLevel", "main_series", "tiff_levels"]
 
 STRIPS_PX = 2**20  # strips are joined to tiles of about this many pixels
 MINISWHITE, MINISBLACK, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6
-JPEG_CODES = (6, 7, 34892, 33007)
+JPEG = 7
 ASSOCIATED_ALPHA, UNASSOCIATED_ALPHA = 1, 2
-MAX_OPEN_SEGMENT_PX = 2**28
+MAX_STRIP_PX = 2**24  # an image in larger strips is decoded once, as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class TiffLevel:
         Tiles as the slide sees them; joined strips where the image is not tiled.
     strip_rows : int
         Rows per strip; 0 where the image is tiled.
+    whole : bool
+        The strips are too large to be decoded again and again: ``grid`` cuts the decoded image.
     planes : tuple of Plane
         One with all channels, or one for each channel.
     """
@@ -74,6 +77,7 @@ class TiffLevel:
     strip_rows: int
     planes: tuple[Plane, ...]
     colours: Colours
+    whole: bool = False
 
 
 def main_series(name: str, series: Sequence[tifffile.TiffPageSeries]) -> int:
@@ -163,7 +167,7 @@ def _colours(name: str, page: tifffile.TiffPage, channels: int) -> Colours:
         raise refuse_pixels(
             name, f"colours of the kind {getattr(page.photometric, 'name', page.photometric)}"
         )
-    if page.photometric == YCBCR and page.compression not in JPEG_CODES:
+    if page.photometric == YCBCR and page.compression != JPEG:
         raise refuse_pixels(name, "YCbCr colours without JPEG")
     extra = [int(kind) for kind in page.extrasamples]
     return Colours(channels, alpha=extra[0] if channels == 4 and extra and extra[0] in (1, 2) else 0)
@@ -181,7 +185,7 @@ def _plane(keyframe: tifffile.TiffPage, page: Any, part: int, n_parts: int) -> P
         first=part * size,
         decode=None if raw else keyframe.decode,
         tables=keyframe.jpegtables,
-        is_jpeg=keyframe.compression in JPEG_CODES,
+        is_jpeg=keyframe.compression == JPEG,
     )
 
 
@@ -193,6 +197,9 @@ def _striped(
     samples = int(page.samplesperpixel) if len(planes) == 1 else 1
     if planes[0].decode is None and all(_touch(plane) for plane in planes):
         rows, planes = 1, tuple(_by_row(plane, shape, samples) for plane in planes)
+    if rows * shape[1] > MAX_STRIP_PX:
+        grid = Grid(shape, (HELD_TILE_PX, HELD_TILE_PX))
+        return TiffLevel(grid=grid, strip_rows=rows, planes=planes, colours=colours, whole=True)
     joined = max(STRIPS_PX // (rows * shape[1]), 1) * rows
     return TiffLevel(
         grid=Grid(shape, (min(joined, shape[0]), shape[1])), strip_rows=rows, planes=planes, colours=colours
