@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from napari_her2.scoring.guideline import Category, RuleTest, Status
 
 __all__ = ["apply_rule"]
@@ -254,15 +252,21 @@ def _passes(test: RuleTest, value: float, total: int) -> bool:
 
 
 def _unresolved(case: _Case, category: Category, ends: list[tuple[float, float]]) -> list[str]:
-    """Null or ultralow cannot be told: the floor lies in the interval, or all may be false staining."""
+    """Whether null or ultralow cannot be told.
+
+    The floor lies in the interval, or staining reaches its percentage but not its number of cells, or all
+    of the staining may be false.
+    """
     floors = [i for i, test in enumerate(case.rule.tests) if test.category == "ultralow"]
     if category not in ("null", "ultralow") or not floors:
         return []
     low, high = ends[floors[0]]
     test, total, bound = case.rule.tests[floors[0]], case.counts.total, case.evidence.false_faint_bound
     straddles = _passes(test, low, total) != _passes(test, high, total)
+    share = 100 * int(case.table().sums(test.of)[0]) / total
+    few = category == "null" and test.floor is not None and share >= test.floor.percent
     false = bound is not None and category == "ultralow" and low <= bound
-    return ["null_ultralow_unresolved"] if straddles or false else []
+    return ["null_ultralow_unresolved"] if straddles or few or false else []
 
 
 def _alternatives(case: _Case, index: int, draws: tuple[Table, ...]) -> dict[str, float]:

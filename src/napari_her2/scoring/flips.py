@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Flip", "what_would_flip"]
 
+_SPLIT = ("incomplete_moderate", "incomplete_intense")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
@@ -70,13 +72,13 @@ def what_would_flip(
     if not columns.sum():
         return ()
     rank = _rank(used, columns)
-    ways = [way for up in (True, False) for way in _ways(columns, up=up)]
-    best: dict[bool, Flip] = {}
-    for way in ways:
-        flip = _least(used, columns, way, rank)
-        if flip is not None and (way.up not in best or flip.cells < best[way.up].cells):
-            best[way.up] = flip
-    return tuple(best[up] for up in (True, False) if up in best)
+    names = _names(seen)
+    best: dict[bool, tuple[int, _Way]] = {}
+    for way in _ways(used, names):
+        cells = _least(used, columns, way, rank)
+        if cells is not None and (way.up not in best or cells < best[way.up][0]):
+            best[way.up] = cells, way
+    return tuple(_flip(used, columns, *best[up], names) for up in (True, False) if up in best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +90,30 @@ class _Way:
     order: tuple[int, ...]
 
 
-def _ways(columns: NDArray[np.int64], *, up: bool) -> Iterator[_Way]:
-    """Re-classings to each kind: from the nearest kinds first (told if equal), then from the farthest."""
-    kinds = range(1, len(COLUMNS)) if up else range(len(COLUMNS) - 2, -1, -1)
-    for to in kinds:
-        sources = tuple(range(to)[::-1] if up else range(to + 1, len(COLUMNS)))
-        yield _Way(up, to, sources)
-        yield _Way(up, to, sources[::-1])
+def _names(seen: CellCounts) -> tuple[str, ...]:
+    """Names of the columns; where the split is not known both parts bear the name of the sum."""
+    if seen.incomplete_intense is not None:
+        return COLUMNS
+    return tuple("incomplete_moderate_intense" if name in _SPLIT else name for name in COLUMNS)
 
 
-def _least(rule: Rule, columns: NDArray[np.int64], way: _Way, rank: int) -> Flip | None:
-    """Smallest change along one way that reaches another score, by bisection: scores never turn back."""
+def _ways(rule: Rule, names: tuple[str, ...]) -> Iterator[_Way]:
+    """Re-classings to each kind: from the nearest kinds first (told if equal), then from the farthest.
+
+    Kinds are ordered by how many tests count them, which is how strong the rule takes them to be.
+    """
+    order = sorted(range(len(names)), key=lambda c: (sum(c in test.of for test in rule.tests), c))
+    targets = [c for c in order if names.index(names[c]) == c]  # a sum that is not split is one kind
+    for up, aims in ((True, targets), (False, targets[::-1])):
+        for to in aims:
+            place = order.index(to)
+            sources = tuple(order[:place][::-1] if up else order[place + 1 :])
+            yield _Way(up, to, sources)
+            yield _Way(up, to, sources[::-1])
+
+
+def _least(rule: Rule, columns: NDArray[np.int64], way: _Way, rank: int) -> int | None:
+    """Fewest cells along one way that reach another score, by bisection: scores never turn back."""
     most = int(columns[list(way.order)].sum())
     if not most or not _beyond(_rank(rule, _moved(columns, way, most)), rank, up=way.up):
         return None
@@ -109,9 +124,13 @@ def _least(rule: Rule, columns: NDArray[np.int64], way: _Way, rank: int) -> Flip
             high = middle
         else:
             low = middle
-    moved = _moved(columns, way, high)
-    taken = {COLUMNS[c]: int(columns[c] - moved[c]) for c in way.order if columns[c] > moved[c]}
-    return Flip(score=SCORES[_rank(rule, moved)], cells=high, to=COLUMNS[way.to], taken_from=taken)
+    return high
+
+
+def _flip(rule: Rule, columns: NDArray[np.int64], cells: int, way: _Way, names: tuple[str, ...]) -> Flip:
+    moved = _moved(columns, way, cells)
+    taken = {names[c]: int(columns[c] - moved[c]) for c in way.order if columns[c] > moved[c]}
+    return Flip(score=SCORES[_rank(rule, moved)], cells=cells, to=names[way.to], taken_from=taken)
 
 
 def _moved(columns: NDArray[np.int64], way: _Way, cells: int) -> NDArray[np.int64]:
