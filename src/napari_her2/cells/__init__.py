@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from napari_her2.cells.detect import detect_cells, separates_faint
+from napari_her2.cells.detect import detect_cells, separates_faint, slide_stain
+from napari_her2.cells.keeping import TileKeeper
 from napari_her2.cells.settings import COARSEST_FAINT_UM_PER_PX, COARSEST_UM_PER_PX, CellSettings
 from napari_her2.cells.table import CellTable
 
@@ -11,6 +12,8 @@ __all__ = [
     "COARSEST_UM_PER_PX",
     "CellSettings",
     "CellTable",
+    "TileKeeper",
     "detect_cells",
     "separates_faint",
+    "slide_stain",
 ]

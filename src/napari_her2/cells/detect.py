@@ -13,7 +13,7 @@ import numpy as np
 from napari_her2.cells.assemble import assemble
 from napari_her2.cells.classify import class_codes, own_membranes
 from napari_her2.cells.epithelium import epithelial_scores
-from napari_her2.cells.plan import TileStain, WorkLevel, measure_stain, read_work, work_level
+from napari_her2.cells.plan import WorkLevel, measure_stain, read_work, work_level
 from napari_her2.cells.settings import COARSEST_FAINT_UM_PER_PX, CellSettings
 from napari_her2.cells.table import CellTable
 from napari_her2.cells.tile import HALO_UM, Measured, align_px, cells_in_tile
@@ -21,13 +21,15 @@ from napari_her2.events import Progress, StageDone
 from napari_her2.geometry import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from napari_her2.cells.keeping import TileKeeper
+    from napari_her2.cells.planes import TileStain
     from napari_her2.events import Steps
     from napari_her2.slides import Slide
     from napari_her2.tissue import TissueMask
 
-__all__ = ["detect_cells", "separates_faint"]
+__all__ = ["detect_cells", "separates_faint", "slide_stain"]
 
 EDGE_UM: Final = 6.0
 """Cells whose centre lies nearer to the image's edge are cut and do not count."""
@@ -47,6 +49,8 @@ def detect_cells(
     *,
     mask: TissueMask | None = None,
     settings: CellSettings | None = None,
+    stain: TileStain | None = None,
+    kept: TileKeeper | None = None,
 ) -> Steps[CellTable]:
     """Find and class the cells of an IHC slide.
 
@@ -59,6 +63,12 @@ def detect_cells(
         Tiles without tissue are not read; cells on pen, folds, blur or glass are excluded as artefact.
     settings : CellSettings or None
         Defaults where None.
+    stain : TileStain or None
+        Light and stain of the slide, see :func:`slide_stain`; measured within ``region`` and ``mask``
+        where None.
+    kept : TileKeeper or None
+        Tiles found there are not measured again, new ones are put there. It must belong to this slide,
+        these settings and this stain.
 
     Yields
     ------
@@ -80,11 +90,12 @@ def detect_cells(
     began = perf_counter()
     work = work_level(slide)
     area = _area(slide, region, work)
-    stain = measure_stain(slide, work, area, mask)
+    stain = stain or measure_stain(slide, work, area, mask)
     tiles = [own for own in _tiles(area, chosen, work) if mask is None or _has_tissue(mask, own, work)]
     yield Progress("cells", 0, len(tiles))
     parts: list[Measured] = []
-    for part in _in_threads(slide, work, stain, chosen, tiles):
+    measure = _measuring(slide, work, stain, chosen, kept)
+    for part in _in_threads(measure, chosen, tiles):
         parts.append(part)
         yield Progress("cells", len(parts), len(tiles))
     table = _table(assemble(parts), work, chosen)
@@ -123,8 +134,30 @@ def _has_tissue(mask: TissueMask, own: Box, work: WorkLevel) -> bool:
     return bool((mask.labels[rows, cols] == _USABLE).any())
 
 
+def slide_stain(slide: Slide, mask: TissueMask | None = None) -> TileStain:
+    """Measure light and stain over the whole slide; see the parameter ``stain`` of :func:`detect_cells`."""
+    work = work_level(slide)
+    return measure_stain(slide, work, _area(slide, None, work), mask)
+
+
+def _measuring(
+    slide: Slide, work: WorkLevel, stain: TileStain, settings: CellSettings, kept: TileKeeper | None
+) -> Callable[[Box], Measured]:
+    """Return what measures one tile, or finds it where finished tiles are kept."""
+
+    def measure(own: Box) -> Measured:
+        found = None if kept is None else kept.load(own)
+        if found is None:
+            found = _one_tile(slide, work, stain, settings, own)
+            if kept is not None:
+                kept.save(own, found)
+        return found
+
+    return measure
+
+
 def _in_threads(
-    slide: Slide, work: WorkLevel, stain: TileStain, settings: CellSettings, tiles: list[Box]
+    measure: Callable[[Box], Measured], settings: CellSettings, tiles: list[Box]
 ) -> Iterator[Measured]:
     """Tiles in order, a few ahead of the caller."""
     threads = max(1, min(settings.threads or os.cpu_count() or 1, len(tiles)))
@@ -133,7 +166,7 @@ def _in_threads(
     with ThreadPoolExecutor(threads) as pool:
         try:
             for own in todo:
-                waiting.append(pool.submit(_one_tile, slide, work, stain, settings, own))
+                waiting.append(pool.submit(measure, own))
                 if len(waiting) > threads:
                     yield waiting.popleft().result()
             while waiting:

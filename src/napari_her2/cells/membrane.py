@@ -12,13 +12,15 @@ from napari_her2.cells.polar import RAYS, STEP_UM, STEPS, Rasters, follow, ridge
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Borders", "Rays", "borders_of", "measure_rays"]
+__all__ = ["Borders", "Rays", "borders_of", "measure_rays", "stained_rays"]
 
 CHUNK: Final = 192
 """Cells unrolled at once: keeps memory small and the data in the cache."""
 
 HALF_LINE_UM: Final = 1.25
 NEIGHBOUR_UM: Final = (1.25, 2.0, 3.0)
+FOOT: Final = 0.65
+SHORTEST_RUN: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,6 +151,27 @@ class Borders:
     width_um: NDArray[np.float32]
 
 
+def stained_rays(height_od: NDArray[np.float32], faint_od: float) -> NDArray[np.bool_]:
+    """Which rays carry a membrane: runs of neighbouring rays, long and high enough together.
+
+    A ray belongs to a run from two thirds of ``faint_od``; gaps of one or two rays (corners, where
+    three cells meet) are bridged unless the line sinks below its flanks. A run counts if it is
+    at least five rays long (about 2.5 um) and ``faint_od`` high on average.
+    """
+    candidate = height_od > FOOT * faint_od
+    bridged = candidate.copy()
+    for before, after in ((1, 1), (1, 2), (2, 1)):
+        gap = np.roll(candidate, before, axis=1) & np.roll(candidate, -after, axis=1)
+        bridged |= gap & (height_od > 0)
+    number = np.cumsum(bridged & ~np.roll(bridged, 1, axis=1), axis=1)
+    number = np.where(number == 0, number[:, -1:], number)
+    run = (np.where(bridged, number, 0) + (np.arange(len(number)) * (RAYS + 1))[:, None]).ravel()
+    length = np.maximum(np.bincount(run), 1)
+    mean = np.bincount(run, height_od.ravel()) / length
+    counts = (length >= SHORTEST_RUN) & (mean > faint_od)
+    return np.asarray(counts[run].reshape(bridged.shape) & bridged)
+
+
 def borders_of(rays: Rays, faint_od: float) -> Borders:
     """Group rays; ``cell`` is the row in ``rays``, ``neighbour`` still the label that was seen."""
     count, per = rays.height_od.shape
@@ -156,7 +179,7 @@ def borders_of(rays: Rays, faint_od: float) -> Borders:
     key = (np.arange(count, dtype=np.int64)[:, None] * (int(far.max(initial=0)) + 1) + far).ravel()
     names, of = np.unique(key, return_inverse=True)
     base = int(far.max(initial=0)) + 1
-    stained = (rays.height_od > faint_od).ravel().astype(np.float64)
+    stained = stained_rays(rays.height_od, faint_od).ravel().astype(np.float64)
 
     def total(values: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.asarray(np.bincount(of, values, minlength=len(names)), np.float64)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from napari_her2.cells.nuclei import nuclear_signal
+from napari_her2.cells.planes import TileStain, stain_planes
 from napari_her2.cells.settings import COARSEST_UM_PER_PX
 from napari_her2.errors import SlideError
 from napari_her2.geometry import Box
-from napari_her2.stain import H_DAB, StainVectors, estimate_vectors, optical_density, unmix
+from napari_her2.stain import H_DAB, estimate_vectors, optical_density
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from napari_her2.slides import Slide
     from napari_her2.tissue import TissueMask
 
-__all__ = ["TileStain", "WorkLevel", "measure_stain", "work_level"]
+__all__ = ["WorkLevel", "measure_stain", "read_work", "work_level"]
 
 WORK_UM_PER_PX: Final = 0.25
 NUCLEUS_OD: Final = (0.06, 0.35)
@@ -45,24 +47,6 @@ class WorkLevel:
     shrink: int
     um_per_px: float
     level0_px: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TileStain:
-    """Light and stain of one slide.
-
-    Attributes
-    ----------
-    white : tuple of 3 floats
-        Empty glass, 0..255.
-    vectors : StainVectors
-    nucleus_od : float
-        Haematoxylin that parts nuclei from the rest, log10 OD.
-    """
-
-    white: tuple[float, float, float]
-    vectors: StainVectors = H_DAB
-    nucleus_od: float = 0.15
 
 
 def work_level(slide: Slide) -> WorkLevel:
@@ -114,7 +98,7 @@ def measure_stain(slide: Slide, work: WorkLevel, area: Box, mask: TissueMask | N
     density = np.concatenate([optical_density(rgb, white).reshape(-1, 3) for rgb in samples])
     tissue = density[density.sum(axis=1) > 0.15]
     vectors = estimate_vectors(tissue, H_DAB)
-    found = [_smooth_blue(optical_density(rgb, white), vectors, work.um_per_px) for rgb in samples]
+    found = [_signal(rgb, work.um_per_px, TileStain(white=white, vectors=vectors)) for rgb in samples]
     return TileStain(white=white, vectors=vectors, nucleus_od=_between(np.concatenate(found)))
 
 
@@ -134,19 +118,14 @@ def _sample_boxes(area: Box, work: WorkLevel, mask: TissueMask | None) -> list[B
     return [grid[i] for i in pick]
 
 
-def _smooth_blue(
-    density: NDArray[np.float32], vectors: StainVectors, um_per_px: float
-) -> NDArray[np.float32]:
+def _signal(rgb: NDArray[np.uint8], um_per_px: float, stain: TileStain) -> NDArray[np.float32]:
     """Nuclear signal of the tissue pixels of a sample, as the nucleus finder sees it."""
     import cv2
 
-    from napari_her2.cells.nuclei import SMOOTH_UM, nuclear_signal
-
-    amounts = unmix(density, vectors)
-    signal = nuclear_signal(np.ascontiguousarray(amounts[..., 0]), np.ascontiguousarray(amounts[..., 1]))
-    smooth = cv2.GaussianBlur(signal, (0, 0), SMOOTH_UM / um_per_px)
-    stained = cv2.blur(density.sum(axis=2), (9, 9)) > 0.12
-    return np.asarray(smooth[stained], np.float32)
+    planes = stain_planes(rgb, um_per_px, stain)
+    signal = nuclear_signal(planes.blue, planes.brown, um_per_px * planes.scale)
+    stained = cv2.blur(planes.blue + np.maximum(planes.brown, 0), (5, 5)) > 0.06
+    return np.asarray(signal[stained], np.float32)
 
 
 def _between(values: NDArray[np.float32]) -> float:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_her2.cells.membrane import Borders, borders_of, measure_rays
-from napari_her2.cells.nuclei import NUCLEUS_UM_PER_PX, Nuclei, find_nuclei
+from napari_her2.cells.nuclei import Nuclei, find_nuclei
+from napari_her2.cells.planes import nucleus_scale, stain_planes
 from napari_her2.cells.polar import Rasters
-from napari_her2.stain import density_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_her2.cells.plan import TileStain
+    from napari_her2.cells.planes import TileStain
     from napari_her2.cells.settings import CellSettings
     from napari_her2.geometry import Box
 
@@ -23,8 +23,6 @@ __all__ = ["HALO_UM", "Measured", "align_px", "cells_in_tile"]
 
 HALO_UM: Final = 34.0
 """Around a tile: a nucleus (12) + its reach (15) + what decides about its neighbours."""
-
-BROWN_SMOOTH_UM: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,11 +59,6 @@ class Measured:
 NUCLEUS_COLUMNS: Final = ("area_um2", "length_um", "breadth_um", "density_od", "spread_od", "contrast_od")
 
 
-def nucleus_scale(um_per_px: float) -> int:
-    """Working pixels along the side of a pixel of the nucleus raster."""
-    return max(1, round(NUCLEUS_UM_PER_PX / um_per_px))
-
-
 def align_px(um_per_px: float) -> int:
     """Corners of tiles are multiples of this, so that coarser rasters fall on one grid."""
     return 8 * nucleus_scale(um_per_px)
@@ -98,14 +91,14 @@ def cells_in_tile(
     Measured
         Independent of ``box`` as long as it reaches :data:`HALO_UM` beyond ``own``.
     """
-    scale = nucleus_scale(um_per_px)
-    blue, brown, sharp = _planes(rgb, um_per_px, stain, scale)
-    nuclei = find_nuclei(blue, brown, um_per_px * scale, stain.nucleus_od)
+    planes = stain_planes(rgb, um_per_px, stain)
+    scale = planes.scale
+    nuclei = find_nuclei(planes.blue, planes.brown, um_per_px * scale, stain.nucleus_od)
     centres = nuclei.centres((box.row // scale, box.col // scale)) * scale
     inside = _within(centres, own)
     names = np.flatnonzero(inside).astype(np.int32) + 1
     rasters = Rasters(
-        brown=sharp,
+        brown=planes.sharp,
         nuclei=nuclei.labels,
         territory=_territory(nuclei.labels, settings.max_growth_um / (um_per_px * scale)),
         um_per_px=um_per_px,
@@ -132,21 +125,6 @@ def _measured(
         borders=borders,
         far=place[borders.neighbour],
     )
-
-
-def _planes(
-    rgb: NDArray[np.uint8], um_per_px: float, stain: TileStain, scale: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Haematoxylin and DAB for nuclei (coarser), and smoothed DAB for membranes (full resolution)."""
-    import cv2
-
-    table = np.ascontiguousarray(density_table(stain.white).reshape(1, 256, 3))
-    to_stains = np.ascontiguousarray(stain.vectors.inverse.T[:2], dtype=np.float32)
-    amounts = cv2.transform(cv2.LUT(rgb, table), to_stains)
-    size = (rgb.shape[1] // scale, rgb.shape[0] // scale)
-    small = cv2.resize(amounts, size, interpolation=cv2.INTER_AREA) if scale > 1 else amounts
-    sharp = cv2.GaussianBlur(cv2.extractChannel(amounts, 1), (0, 0), BROWN_SMOOTH_UM / um_per_px)
-    return cv2.extractChannel(small, 0), cv2.extractChannel(small, 1), sharp
 
 
 def _territory(labels: NDArray[np.int32], reach_px: float) -> NDArray[np.int32]:

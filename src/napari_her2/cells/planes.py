@@ -1,0 +1,92 @@
+"""Stain planes of a tile: haematoxylin and DAB for nuclei, sharper DAB for membranes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_her2.stain import H_DAB, StainVectors, density_table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["NUCLEUS_UM_PER_PX", "Planes", "TileStain", "nucleus_scale", "stain_planes"]
+
+NUCLEUS_UM_PER_PX: Final = 0.5
+"""Pixel size at which nuclei are sought; membranes use the full resolution."""
+
+BROWN_SMOOTH_UM: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileStain:
+    """Light and stain of one slide.
+
+    Attributes
+    ----------
+    white : tuple of 3 floats
+        Empty glass, 0..255.
+    vectors : StainVectors
+    nucleus_od : float
+        Haematoxylin that parts nuclei from the rest, log10 OD.
+    """
+
+    white: tuple[float, float, float]
+    vectors: StainVectors = H_DAB
+    nucleus_od: float = 0.15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Planes:
+    """Densities of one tile, log10 OD, float32.
+
+    Attributes
+    ----------
+    blue, brown : ndarray
+        Haematoxylin and DAB on the nucleus raster, ``scale`` times coarser than the pixels.
+    sharp : ndarray
+        DAB at full resolution, smoothed by 0.3 um.
+    um_per_px : float
+        Of ``sharp``.
+    scale : int
+    """
+
+    blue: NDArray[np.float32]
+    brown: NDArray[np.float32]
+    sharp: NDArray[np.float32]
+    um_per_px: float
+    scale: int
+
+
+def nucleus_scale(um_per_px: float) -> int:
+    """Working pixels along the side of a pixel of the nucleus raster."""
+    return max(1, round(NUCLEUS_UM_PER_PX / um_per_px))
+
+
+def stain_planes(rgb: NDArray[np.uint8], um_per_px: float, stain: TileStain) -> Planes:
+    """Unmix a tile.
+
+    Parameters
+    ----------
+    rgb : ndarray of shape (rows, cols, 3), uint8
+    um_per_px : float
+    stain : TileStain
+    """
+    import cv2
+
+    scale = nucleus_scale(um_per_px)
+    table = np.ascontiguousarray(density_table(stain.white).reshape(1, 256, 3))
+    to_stains = np.ascontiguousarray(stain.vectors.inverse.T[:2], dtype=np.float32)
+    amounts = cv2.transform(cv2.LUT(rgb, table), to_stains)
+    size = (rgb.shape[1] // scale, rgb.shape[0] // scale)
+    small = cv2.resize(amounts, size, interpolation=cv2.INTER_AREA) if scale > 1 else amounts
+    sharp = cv2.GaussianBlur(cv2.extractChannel(amounts, 1), (0, 0), BROWN_SMOOTH_UM / um_per_px)
+    return Planes(
+        blue=cv2.extractChannel(small, 0),
+        brown=cv2.extractChannel(small, 1),
+        sharp=sharp,
+        um_per_px=um_per_px,
+        scale=scale,
+    )
