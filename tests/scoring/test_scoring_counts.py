@@ -51,6 +51,14 @@ def test_counts_must_be_an_object(data: object) -> None:
         CellCounts.from_json(data)
 
 
+@pytest.mark.parametrize("odd", [[], [1], 3, "x"])
+def test_parts_of_a_wish_must_be_objects(odd: Any) -> None:
+    with pytest.raises(UsageError, match="clusters must be a JSON object"):
+        apply_rule(FULL, "gastric-biopsy", clusters=odd)
+    with pytest.raises(UsageError, match="ish must be a JSON object"):
+        apply_rule(FULL, ish=odd)
+
+
 def test_none_must_be_stated() -> None:
     with pytest.raises(UsageError, match="denominator"):
         CellCounts.from_json({"complete_intense": 5})

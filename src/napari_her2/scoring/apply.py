@@ -61,7 +61,7 @@ def apply_rule(
         If counts, clusters, ISH or the rule cannot be used. Too few cells are a result, not an error.
     """
     case = _Case.of(counts, rule, clusters, evidence or Evidence())
-    taken = ish if ish is None or isinstance(ish, Ish) else Ish.from_json(dict(ish))
+    taken = ish if ish is None or isinstance(ish, Ish) else Ish.from_json(ish)
     if min_cells is not None and min_cells < 1:
         raise UsageError(f"a minimum of {min_cells} cells is no minimum: give 1 or more")
     wanted = case.rule.min_cells if min_cells is None else min_cells

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -13,8 +14,6 @@ from napari_her2.errors import UsageError
 from napari_her2.vocabulary import CELL_CLASSES, CellClass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 __all__ = ["COLUMNS", "CellCounts", "percent_text"]
@@ -232,7 +231,7 @@ def _side(value: Fraction, cut: Fraction) -> int:
 
 def _mapping(data: object, what: str) -> dict[str, int]:
     known = (*_KEYS, *_SPLIT)
-    if not isinstance(data, dict):
+    if not isinstance(data, Mapping):
         raise UsageError(f"{what} must be a JSON object with the keys {', '.join(known)}")
     unknown = [str(key)[:60] for key in data if key not in known]
     if unknown:
@@ -250,4 +249,4 @@ def _whole(key: str, value: object) -> int:
 
 def as_counts(data: CellCounts | Mapping[str, int], *, what: str = "counts") -> CellCounts:
     """Take counts or the object that describes them."""
-    return data if isinstance(data, CellCounts) else CellCounts.from_json(dict(data), what=what)
+    return data if isinstance(data, CellCounts) else CellCounts.from_json(data, what=what)

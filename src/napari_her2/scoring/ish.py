@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -59,7 +60,7 @@ class Ish:
     @classmethod
     def from_json(cls, data: object) -> Ish:
         """Check and take the object that reports hold; ``group`` may be there if it is right."""
-        if not isinstance(data, dict):
+        if not isinstance(data, Mapping):
             raise UsageError(f"ish must be a JSON object with the keys {', '.join(_KEYS)}")
         unknown = [str(key)[:60] for key in data if key not in _KEYS]
         if unknown:
