@@ -98,7 +98,7 @@ def detect_cells(
     for part in _in_threads(measure, chosen, tiles):
         parts.append(part)
         yield Progress("cells", len(parts), len(tiles))
-    table = _table(assemble(parts), work, chosen)
+    table = _table(assemble(parts), work, stain, chosen)
     table = _judged(table, slide, mask, region, chosen)
     yield StageDone("cells", perf_counter() - began)
     return table
@@ -186,9 +186,9 @@ def _one_tile(slide: Slide, work: WorkLevel, stain: TileStain, settings: CellSet
     return cells_in_tile(rgb, work.um_per_px, stain, settings, box=box, own=own)
 
 
-def _table(cells: Measured, work: WorkLevel, settings: CellSettings) -> CellTable:
+def _table(cells: Measured, work: WorkLevel, stain: TileStain, settings: CellSettings) -> CellTable:
     membranes = own_membranes(cells.borders, len(cells))
-    epithelial = epithelial_scores(cells)
+    epithelial = epithelial_scores(cells, membranes, stain.nucleus_od)
     return CellTable.of(
         row_px=cells.row * work.level0_px,
         col_px=cells.col * work.level0_px,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Nuclei", "find_nuclei", "nuclear_signal"]
 
 SMOOTH_UM: Final = 0.5
-LOCAL_UM: Final = 12.0
+LOCAL_UM: Final = (5.0, 12.0)
+"""Sigma and reach of the mean about a pixel that its threshold follows."""
 SEED_SMOOTH_UM: Final = 0.5
 SEED_APART_UM: Final = 2.0
 MERGE_WITHIN_UM: Final = 8.0
@@ -106,19 +107,21 @@ def find_nuclei(
     Nuclei
     """
     smooth = nuclear_signal(blue, brown, um_per_px)
-    local = _local_mean(smooth, LOCAL_UM / um_per_px)
+    local = _local_mean(smooth, um_per_px)
     foreground = _foreground(smooth, local, nucleus_od, um_per_px)
     seeds = _seeds(foreground, um_per_px)
     labels = _grow(foreground, seeds)
     return _measure(labels, seeds, blue, local, um_per_px)
 
 
-def _local_mean(values: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
+def _local_mean(values: NDArray[np.float32], um_per_px: float) -> NDArray[np.float32]:
     import cv2
 
     rows, cols = values.shape
     small = cv2.resize(values, (max(cols // 8, 1), max(rows // 8, 1)), interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma_px / 8)
+    sigma, reach = (length / (8 * um_per_px) for length in LOCAL_UM)
+    size = 2 * round(reach) + 1
+    small = cv2.GaussianBlur(small, (size, size), sigma)
     return np.asarray(cv2.resize(small, (cols, rows), interpolation=cv2.INTER_LINEAR), np.float32)
 
 

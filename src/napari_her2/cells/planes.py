@@ -19,6 +19,9 @@ NUCLEUS_UM_PER_PX: Final = 0.5
 
 BROWN_SMOOTH_UM: Final = 0.3
 
+STRIP: Final = 64
+"""Rows of the nucleus raster unmixed at once: the colour planes stay in the cache."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileStain:
@@ -71,6 +74,7 @@ def stain_planes(rgb: NDArray[np.uint8], um_per_px: float, stain: TileStain) -> 
     Parameters
     ----------
     rgb : ndarray of shape (rows, cols, 3), uint8
+        Rows and columns are multiples of :func:`nucleus_scale`.
     um_per_px : float
     stain : TileStain
     """
@@ -79,14 +83,19 @@ def stain_planes(rgb: NDArray[np.uint8], um_per_px: float, stain: TileStain) -> 
     scale = nucleus_scale(um_per_px)
     table = np.ascontiguousarray(density_table(stain.white).reshape(1, 256, 3))
     to_stains = np.ascontiguousarray(stain.vectors.inverse.T[:2], dtype=np.float32)
-    amounts = cv2.transform(cv2.LUT(rgb, table), to_stains)
-    size = (rgb.shape[1] // scale, rgb.shape[0] // scale)
-    small = cv2.resize(amounts, size, interpolation=cv2.INTER_AREA) if scale > 1 else amounts
-    sharp = cv2.GaussianBlur(cv2.extractChannel(amounts, 1), (0, 0), BROWN_SMOOTH_UM / um_per_px)
+    rows, cols = rgb.shape[0] // scale, rgb.shape[1] // scale
+    brown = np.empty(rgb.shape[:2], np.float32)
+    small = np.empty((rows, cols, 2), np.float32)
+    for row in range(0, rows, STRIP):
+        coarse, fine = slice(row, row + STRIP), slice(row * scale, (row + STRIP) * scale)
+        amounts = cv2.transform(cv2.LUT(rgb[fine], table), to_stains)
+        brown[fine] = amounts[..., 1]
+        size = (cols, small[coarse].shape[0])
+        small[coarse] = cv2.resize(amounts, size, interpolation=cv2.INTER_AREA) if scale > 1 else amounts
     return Planes(
         blue=cv2.extractChannel(small, 0),
         brown=cv2.extractChannel(small, 1),
-        sharp=sharp,
+        sharp=cv2.GaussianBlur(brown, (0, 0), BROWN_SMOOTH_UM / um_per_px),
         um_per_px=um_per_px,
         scale=scale,
     )

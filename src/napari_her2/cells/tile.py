@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HALO_UM", "Measured", "align_px", "cells_in_tile"]
 
-HALO_UM: Final = 34.0
-"""Around a tile: a nucleus (12) + its reach (15) + what decides about its neighbours."""
+HALO_UM: Final = 44.0
+"""Around a tile: the reach of a cell (15), its neighbour's nucleus (13), and what that one's threshold looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
