@@ -88,15 +88,15 @@ class _Case:
         evidence: Evidence,
     ) -> _Case:
         taken = as_counts(counts)
+        cluster = None if clusters is None else as_counts(clusters, what="clusters").within(taken)
         used = rule if isinstance(rule, Rule) else load_rule(rule)
-        if not used.by_clusters:
-            return cls(rule=used, counts=taken, seen=taken, evidence=evidence)
-        if clusters is None:
-            return cls(
-                rule=used, counts=taken, seen=taken, evidence=evidence, clusters_assumed=taken.stained > 0
-            )
-        seen = as_counts(clusters, what="clusters").within(taken)
-        return cls(rule=used, counts=taken, seen=seen, evidence=evidence)
+        return cls(
+            rule=used,
+            counts=taken,
+            seen=cluster if used.by_clusters and cluster is not None else taken,
+            evidence=evidence,
+            clusters_assumed=used.by_clusters and cluster is None and taken.stained > 0,
+        )
 
     def table(self, *, unknown_as: str = "incomplete_moderate") -> Table:
         return Table.of(self.seen.columns(unknown_as=unknown_as))
