@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["HALO_UM", "Measured", "align_px", "cells_in_tile"]
 
 HALO_UM: Final = 44.0
-"""Around a tile: the reach of a cell (15), its neighbour's nucleus (13), and what that one's threshold looks at."""
+"""Around a tile: the reach of a cell (15), its neighbour's nucleus (13), what its threshold looks at (16)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
