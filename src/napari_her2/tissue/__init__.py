@@ -6,14 +6,9 @@ from napari_her2.tissue.find import find_tissue
 from napari_her2.tissue.mask import TISSUE_LABELS, Piece, Role, TissueMask, with_roles
 from napari_her2.tissue.pieces import find_pieces, propose_roles
 from napari_her2.tissue.qc import TissueQc, tissue_qc
+from napari_her2.tissue.raster import CLASSICAL, PERSON, TumourRaster, tumour_from_polygons
 from napari_her2.tissue.rgb import tissue_from_rgb
-from napari_her2.tissue.tumour import (
-    CLASSICAL,
-    PERSON,
-    TumourRaster,
-    tumour_from_polygons,
-    tumour_region,
-)
+from napari_her2.tissue.tumour import tumour_region
 
 __all__ = [
     "CLASSICAL",
