@@ -52,6 +52,7 @@ def test_tiles_are_resampled_whole() -> None:
     draws = tile_draws(tiles)
     assert draws.shape == (1999, 6)
     assert (draws % np.diag(tiles) == 0).all()
+    assert len(np.unique(draws[:, 0])) > 2
     assert (draws / np.diag(tiles)).sum(axis=1) == pytest.approx(6)
     assert draws.mean(axis=0) == pytest.approx(np.diag(tiles), rel=0.1)
     assert np.array_equal(draws, tile_draws(tiles))
@@ -66,6 +67,25 @@ def test_many_tiles_are_drawn_in_pieces() -> None:
 def test_one_tile_says_nothing_about_spread() -> None:
     assert len(tile_draws(np.array([[5, 0, 0, 0, 0, 5]]))) == 0
     assert percent_interval(5, 10, (np.zeros(0, int), np.zeros(0, int))) == wilson(5, 10)
+
+
+@pytest.mark.parametrize(("tiles", "cells", "alike"), [(6, 200, 0.05), (16, 200, 0.05), (60, 100, 0.1)])
+def test_tiles_cover_what_single_cells_do_not(tiles: int, cells: int, alike: float) -> None:
+    """Cells that are alike within a tile (beta-binomial, 10 % on average): how often 10 % is inside."""
+    rng = np.random.default_rng(0)
+    weight = (1 - alike) / alike
+    plain = wide = 0
+    for seed in range(150):
+        positive = rng.binomial(cells, rng.beta(0.1 * weight, 0.9 * weight, tiles))
+        table = np.zeros((tiles, 6), np.int64)
+        table[:, 5], table[:, 0] = positive, cells - positive
+        part, total = int(positive.sum()), tiles * cells
+        drawn = tile_draws(table, draws=300, seed=seed)
+        low, high = percent_interval(part, total, (drawn[:, 5], drawn.sum(axis=1)))
+        wide += low <= 10 <= high
+        plain += wilson(part, total)[0] <= 10 <= wilson(part, total)[1]
+    assert plain / 150 < 0.65
+    assert wide / 150 > 0.84
 
 
 def test_the_wider_interval_wins() -> None:
