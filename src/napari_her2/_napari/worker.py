@@ -65,7 +65,9 @@ class StepsWorker(WorkerBase[Any]):
         except StopIteration as stop:
             return stop.value
         except RuntimeError as error:
-            raise InferenceError(f"the run stopped inside a library ({error}); run it again to resume") from error
+            raise InferenceError(
+                f"the run stopped inside a library ({error}); run it again to resume"
+            ) from error
         finally:
             steps.close()
         return None
@@ -110,11 +112,11 @@ class TileRefresher(QObject):
         return self.loader.idle and not self._dirty
 
     def _on_arrived(self, pyramid: TilePyramid, key: TileKey) -> None:
-        """Runs on a reading thread."""
+        """Tell the window; runs on a reading thread."""
         self._arrived.emit(pyramid, key)
 
     def _on_failed(self, pyramid: TilePyramid, error: BaseException) -> None:
-        """Runs on a reading thread."""
+        """Tell the window; runs on a reading thread."""
         self.failed.emit(pyramid, error)
 
     def _mark(self, pyramid: TilePyramid, key: TileKey) -> None:
@@ -147,10 +149,11 @@ class TileRefresher(QObject):
         from napari import current_viewer
 
         viewer = current_viewer()
-        if viewer is not None and not any(viewer is known for known in self._viewers):
-            if any(pyramid_of(layer) is not None for layer in viewer.layers):
-                self._viewers.append(viewer)
-                viewer.layers.events.removed.connect(self._on_removed)
+        if viewer is None or any(viewer is known for known in self._viewers):
+            return
+        if any(pyramid_of(layer) is not None for layer in viewer.layers):
+            self._viewers.append(viewer)
+            viewer.layers.events.removed.connect(self._on_removed)
 
     def _on_removed(self, event: Any) -> None:
         """Close a pyramid whose last layer has left, and leave a viewer that shows none."""
@@ -195,7 +198,7 @@ def refresher() -> TileRefresher | None:
     if found is None:
         loader = TileLoader(TileCache(preferences().tile_cache_mib << 20))
         found = TileRefresher(loader, app)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def wait_until(done: Callable[[], bool], seconds: float) -> bool:

@@ -1,0 +1,271 @@
+"""A case on napari's canvas: which layers, where, and how they go away again.
+
+Works on a ``ViewerModel`` as well as on a viewer with a window; touches only the layers it added or
+was given, and restores what it changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_her2._napari import layers as data
+from napari_her2._napari.placing import he_place
+from napari_her2._napari.roi import Ring, rings_of
+from napari_her2._napari.sources import ArraySource
+from napari_her2.geometry import Affine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from napari_her2._napari.case_view import CaseView
+    from napari_her2._napari.placing import Arrangement
+    from napari_her2._napari.pyramid import TilePyramid
+    from napari_her2._napari.session import OpenSlide, SlideRole
+
+__all__ = ["CaseCanvas"]
+
+OVERLAYS = ("cells", "outline", "heat")
+
+
+class CaseCanvas:
+    """The layers of one case, by key: ``he, ihc, cells, outline, heat, tumour``.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    make_pyramid : callable
+        Wraps a raster's source so that it is read in the background.
+    """
+
+    def __init__(self, viewer: Any, make_pyramid: Callable[[Any], TilePyramid]) -> None:
+        self.viewer = viewer
+        self._make_pyramid = make_pyramid
+        self._layers: dict[str, Any] = {}
+        self._guests: set[str] = set()
+        self._he_to_ihc = Affine.identity()
+        self._how: Arrangement = "side"
+        self._blend = 1.0
+        self._bar_was = bool(viewer.canvas.overlays.scale_bar.visible)
+
+    def layer(self, key: str) -> Any | None:
+        """Return a layer of ours if it is (still) in the viewer."""
+        layer = self._layers.get(key)
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    def show_slide(self, role: SlideRole, slide: OpenSlide) -> None:
+        """Show a slide, in place of the one of that role."""
+        guest = next((layer for layer in self.viewer.layers if _pyramid(layer) is slide.pyramid), None)
+        if guest is not None:
+            self._layers[role] = guest
+            self._guests.add(role)
+        else:
+            self.remove(role)
+            name = f"{data.ROLE_NAMES[role]}  {slide.name}"
+            self._add(role, data.slide_layer(slide.pyramid, name, slide.um_per_px), below=True)
+        self.viewer.canvas.overlays.scale_bar.visible = True
+        self._he_to_ihc = Affine.identity()
+        self.arrange()
+        self.viewer.reset_view()
+
+    def adopt(self) -> tuple[dict[str, Any], dict[str, TilePyramid]]:
+        """Take over what the reader has shown already.
+
+        Returns
+        -------
+        about : dict
+            What the reader wrote of the first layer (``case`` or ``path``); empty where there is none.
+        pyramids : dict of str to TilePyramid
+            By role for a case, by path for slides.
+        """
+        ours = [(layer, layer.metadata.get("napari_her2")) for layer in self.viewer.layers]
+        known = [(layer, about) for layer, about in ours if about]
+        first: dict[str, Any] = next((about for _, about in known if "case" in about), {})
+        first = first or next((about for _, about in known), {})
+        pyramids: dict[str, TilePyramid] = {}
+        for layer, about in known:
+            if about.get("case") != first.get("case"):
+                continue
+            if about.get("key") in OVERLAYS:
+                self._layers[about["key"]] = layer
+                self._guests.add(about["key"])
+            elif _pyramid(layer) is not None:
+                pyramids[about.get("key") or about["path"]] = _pyramid(layer)
+        return first, pyramids
+
+    def rescale(self, role: SlideRole, um_per_px: float) -> None:
+        """Give a slide the pixel size that the person typed."""
+        layer = self.layer(role)
+        if layer is not None:
+            for name, value in data.placement(um_per_px).items():
+                setattr(layer, name, value)
+            self.arrange()
+            self.viewer.reset_view()
+
+    def swap(self) -> None:
+        """Exchange the roles of the two slides."""
+        self.clear_result()
+        he, ihc = self._layers.pop("he", None), self._layers.pop("ihc", None)
+        for key, layer in (("he", ihc), ("ihc", he)):
+            if layer is not None:
+                self._layers[key] = layer
+                layer.affine = np.eye(3)
+                layer.opacity = 1.0
+                layer.name = f"{data.ROLE_NAMES[key]}  {layer.name.partition('  ')[2] or layer.name}"
+        self.arrange()
+        self.viewer.reset_view()
+
+    def show_result(self, view: CaseView) -> None:
+        """Show the overlays of a finished case, in place of those before."""
+        for key, make in self._overlays(view).items():
+            if key not in self._guests:
+                self.remove(key)
+                self._add(key, make())
+        self._he_to_ihc = view.he_to_ihc_um or Affine.identity()
+        self.arrange()
+
+    def _overlays(self, view: CaseView) -> dict[str, Callable[[], data.LayerData]]:
+        """Return what makes each overlay of a case, the lowest first."""
+        found: dict[str, Callable[[], data.LayerData]] = {}
+        raster = view.tumour
+        if raster is not None:
+            found["heat"] = lambda: data.heat_layer(
+                self._make_pyramid(ArraySource(raster.levels)), raster.um_per_px, visible=False
+            )
+        if view.outline:
+            found["outline"] = lambda: data.outline_layer(view.outline)
+        found["cells"] = lambda: data.cells_layer(view.cells)
+        return found
+
+    def clear_result(self) -> None:
+        """Take the overlays of a case away."""
+        for key in OVERLAYS:
+            self.remove(key)
+        self._he_to_ihc = Affine.identity()
+
+    def arrange(self, how: Arrangement | None = None, blend: float | None = None) -> None:
+        """Place the H&E left of the IHC or over it; the IHC and its overlays stay where they are."""
+        self._how = how or self._how
+        self._blend = self._blend if blend is None else blend
+        he, ihc = self.layer("he"), self.layer("ihc")
+        if he is None:
+            return
+        over = self._how == "over" and ihc is not None
+        ihc_um = None if ihc is None else _size_um(ihc)
+        he.affine = he_place(self._how, _size_um(he), ihc_um, self._he_to_ihc).matrix
+        he.opacity = self._blend if over else 1.0
+        if over:
+            self._raise_he(he, ihc)
+
+    def _raise_he(self, he: Any, ihc: Any) -> None:
+        """Put the H&E above the IHC, but below the overlays."""
+        layers = self.viewer.layers
+        if layers.index(he) < layers.index(ihc):
+            layers.move(layers.index(he), layers.index(ihc) + 1)
+
+    def look_at(self, *keys: str) -> None:
+        """Move the camera to the given layers."""
+        found = [layer for layer in map(self.layer, keys) if layer is not None]
+        if found:
+            self.viewer.reset_view(layers=found)
+
+    def show_classes(self, codes: set[int]) -> None:
+        """Show the cells of these classes only."""
+        cells = self.layer("cells")
+        if cells is not None:
+            cells.shown = np.isin(cells.metadata["class_code"], sorted(codes))
+
+    def set_visible(self, key: str, visible: bool) -> None:
+        """Show or hide one layer."""
+        layer = self.layer(key)
+        if layer is not None:
+            layer.visible = visible
+
+    def toggle_overlays(self) -> None:
+        """Hide all overlays, or show them again (the heat map stays as it is)."""
+        shown = [layer for layer in (self.layer("cells"), self.layer("outline")) if layer is not None]
+        visible = not any(layer.visible for layer in shown)
+        for layer in shown:
+            layer.visible = visible
+
+    def toggle_stain(self) -> None:
+        """Show the H&E where the IHC was, and back, when they lie over each other."""
+        self.arrange("over", 0.0 if self._how == "over" and self._blend > 0.5 else 1.0)
+
+    @property
+    def arrangement(self) -> tuple[Arrangement, float]:
+        """How the slides lie, and how opaque the H&E is when over the IHC."""
+        return self._how, self._blend
+
+    def draw_tumour(self) -> None:
+        """Make the layer ``tumour`` active, ready to draw a polygon."""
+        layer = self.drawing()
+        if layer is None:
+            layer = self._add("tumour", data.drawing_layer())
+        self.viewer.layers.selection.active = layer
+        layer.mode = "add_polygon"
+
+    def drawing(self) -> Any | None:
+        """Return the Shapes layer ``tumour``, whoever made it."""
+        named = (layer for layer in self.viewer.layers if layer.name == data.TUMOUR)
+        return next((layer for layer in named if hasattr(layer, "shape_type")), None)
+
+    def rings(self) -> list[Ring]:
+        """Return what the person drew, each ring on the slide that it lies on."""
+        layer = self.drawing()
+        return [] if layer is None else [self._on_slide(ring) for ring in rings_of(layer)]
+
+    def _on_slide(self, ring: NDArray[np.float64]) -> Ring:
+        he, ihc = self.layer("he"), self.layer("ihc")
+        if he is not None and not (ihc is not None and _holds(ihc, ring.mean(axis=0))):
+            on_he = Affine.from_matrix(np.asarray(he.affine)).inverse(ring)
+            if _holds(he, on_he.mean(axis=0)):
+                return Ring("he", on_he)
+        return Ring("ihc", ring)
+
+    def remove(self, key: str) -> None:
+        """Take one of our layers away."""
+        layer = self.layer(key)
+        self._layers.pop(key, None)
+        self._guests.discard(key)
+        if layer is not None:
+            self.viewer.layers.remove(layer)
+
+    def close(self) -> None:
+        """Take away all that was added; what was there before and what a person drew stays."""
+        for key in list(self._layers):
+            layer = self.layer(key)
+            if key in self._guests or (key == "tumour" and layer is not None and len(layer.data)):
+                self._layers.pop(key)
+                continue
+            self.remove(key)
+        self.viewer.canvas.overlays.scale_bar.visible = self._bar_was
+
+    def _add(self, key: str, entry: data.LayerData, *, below: bool = False) -> Any:
+        from napari.layers import Layer
+
+        layer = Layer.create(*entry)
+        drawing = self.drawing()
+        layers = self.viewer.layers
+        at = 0 if below else len(layers) if drawing is None else layers.index(drawing)
+        layers.insert(at, layer)
+        self._layers[key] = layer
+        return layer
+
+
+def _pyramid(layer: Any) -> Any:
+    return getattr(layer.data[0], "pyramid", None) if getattr(layer, "multiscale", False) else None
+
+
+def _size_um(layer: Any) -> tuple[float, float]:
+    rows, cols = layer.data[0].shape[:2]
+    scale = np.asarray(layer.scale)
+    return float(rows * scale[0]), float(cols * scale[1])
+
+
+def _holds(layer: Any, point_um: NDArray[np.float64]) -> bool:
+    """Whether a point (µm of that slide) lies on the image."""
+    return bool(np.all(point_um >= 0) and np.all(point_um < _size_um(layer)))

@@ -1,0 +1,314 @@
+"""What happens when the person does something; no Qt, so that tests need none.
+
+The controller starts background jobs, and moves their results into the session and onto the canvas.
+It touches session and canvas on the window's thread only.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from napari_her2._napari import opening
+from napari_her2._napari.case_view import load_case
+from napari_her2._napari.progress import RunProgress, advance
+from napari_her2._napari.running import CaseRun
+from napari_her2._napari.session import Message, RunSettings, Session, Tumour
+from napari_her2.errors import Her2Error, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from napari_her2._napari.canvas import CaseCanvas
+    from napari_her2._napari.case_view import CaseView
+    from napari_her2._napari.preferences import Preferences
+    from napari_her2._napari.session import OpenSlide, SlideRole
+    from napari_her2._napari.tiles import TileLoader
+    from napari_her2.events import Event, Steps
+
+    _Opened = tuple[CaseView, dict[SlideRole, OpenSlide], list[str]]
+
+__all__ = ["Job", "Jobs", "ScoreController"]
+
+T = TypeVar("T")
+
+ROLES: tuple[SlideRole, ...] = ("he", "ihc")
+
+
+class Job(Protocol):
+    """Work in the background."""
+
+    def quit(self) -> None:
+        """Ask it to stop at its next step."""
+
+
+class Jobs(Protocol):
+    """Starts work in the background; the callbacks come on the window's thread."""
+
+    def start(
+        self,
+        make: Callable[[], Steps[T]],
+        *,
+        event: Callable[[Event], None],
+        result: Callable[[T], None],
+        error: Callable[[BaseException], None],
+        end: Callable[[], None],
+    ) -> Job:
+        """Run a generator of events; ``end`` always comes last, ``result`` not after ``quit``."""
+
+
+class ScoreController:
+    """Opens slides and cases, runs the pipeline, shows the result.
+
+    Parameters
+    ----------
+    session : Session
+    canvas : CaseCanvas
+    jobs : Jobs
+    loader : TileLoader
+        Decodes the tiles of the slides it opens.
+    preferences : Preferences
+    """
+
+    def __init__(
+        self, session: Session, canvas: CaseCanvas, jobs: Jobs, loader: TileLoader, preferences: Preferences
+    ) -> None:
+        self.session, self.canvas = session, canvas
+        self._jobs, self._loader, self._preferences = jobs, loader, preferences
+        self._job: Job | None = None
+        self._closed = False
+        session.settings = RunSettings(rule=preferences.rule)
+
+    def open(self, paths: Sequence[Path]) -> None:
+        """Open one or two slides, a picture, or the folder of a case."""
+        if not self._free():
+            return
+        if len(paths) == 1 and (paths[0] / "case.json").is_file():
+            self.open_case(paths[0])
+            return
+        self._start(lambda: opening.open_slides(paths, self._loader), self._opened, "opening")
+
+    def open_case(self, folder: Path) -> None:
+        """Open a finished case with its slides, as far as they are found."""
+        if self._free():
+            self._start(lambda: self._load(folder), self._case_opened, "opening")
+
+    def adopt(self) -> None:
+        """Take over slides or a case that the reader has opened already."""
+        about, known = self.canvas.adopt()
+        if "case" in about:
+            folder = Path(about["case"])
+            self._start(lambda: self._load(folder, known), self._case_opened, "opening")
+        elif 1 <= len(known) <= len(ROLES):
+            paths = [Path(path) for path in known]
+            self._start(lambda: opening.open_slides(paths, self._loader, known), self._opened, "opening")
+
+    def toggle_overlays(self) -> None:
+        """Hide the overlays, or show them again."""
+        self.canvas.toggle_overlays()
+
+    def toggle_stain(self) -> None:
+        """Show the H&E in the place of the IHC, and back."""
+        self.canvas.toggle_stain()
+        self.session.arrangement, self.session.blend = self.canvas.arrangement
+
+    def tile_failed(self, pyramid: object, error: BaseException) -> None:
+        """Say that a part of a slide cannot be read."""
+        if any(
+            slide is not None and slide.pyramid is pyramid for slide in (self.session.he, self.session.ihc)
+        ):
+            self._say(error)
+
+    def swap(self) -> None:
+        """Exchange H&E and IHC."""
+        if not self._free():
+            return
+        self.session.result = None
+        self.session.he, self.session.ihc = self.session.ihc, self.session.he
+        self.canvas.swap()
+        self._suggest_folder()
+
+    def close_slide(self, role: SlideRole) -> None:
+        """Take one slide out of the case."""
+        if self._free():
+            self._clear_result()
+            self.canvas.remove(role)
+            self._put(role, None)
+            self.canvas.arrange()
+
+    def give_um_per_px(self, role: SlideRole, um_per_px: float) -> None:
+        """Set the pixel size of a slide that states none."""
+        slide = self._slide(role)
+        if slide is None or not self._free():
+            return
+        try:
+            self._set(role, opening.with_um_per_px(slide, um_per_px))
+        except UsageError as error:
+            self._say(error)
+            return
+        self.canvas.rescale(role, um_per_px)
+        self.session.message = None
+
+    def change(self, **settings: Any) -> None:
+        """Change settings of the run."""
+        self.session.settings = replace(self.session.settings, **settings)
+
+    def draw_tumour(self) -> None:
+        """Let the person draw the tumour area."""
+        self.canvas.draw_tumour()
+        self.tumour_drawn()
+
+    def tumour_drawn(self) -> None:
+        """Take note of what is drawn."""
+        self.session.tumour = Tumour(rings=len(self.canvas.rings()))
+
+    def run(self) -> None:
+        """Score the open case."""
+        self.tumour_drawn()
+        why_not = self.session.why_not
+        if why_not is not None:
+            self.session.message = Message(why_not, "warning")
+            return
+        session, ihc = self.session, self.session.ihc
+        if ihc is None:
+            return
+        folder = session.settings.case_folder or opening.default_case_folder(ihc.path)
+        self._clear_result()
+        run = CaseRun(
+            ihc=ihc,
+            he=session.he,
+            folder=folder,
+            settings=session.settings,
+            rings=tuple(self.canvas.rings()),
+            preferences=self._preferences,
+        )
+        self._start(run, self._finished, "running")
+
+    def cancel(self) -> None:
+        """Stop what runs; what is done so far is kept and resumed by the next run."""
+        if self._job is not None and self.session.activity in ("running", "opening"):
+            self.session.activity = "stopping"
+            self._job.quit()
+
+    def arrange(self, how: Any = None, blend: float | None = None) -> None:
+        """Place H&E beside or over the IHC."""
+        self.session.arrangement = how or self.session.arrangement
+        self.session.blend = self.session.blend if blend is None else blend
+        self.canvas.arrange(how, blend)
+
+    def close(self) -> None:
+        """Stop, and leave the viewer as it was."""
+        self._closed = True
+        if self._job is not None:
+            self._job.quit()
+        self.canvas.close()
+        for slide in (self.session.he, self.session.ihc):
+            if slide is not None:
+                slide.pyramid.close()
+
+    def _free(self) -> bool:
+        if self.session.busy:
+            self.session.message = Message("Something is running: cancel it first.", "warning")
+        return not self.session.busy
+
+    def _start(self, make: Callable[[], Steps[T]], done: Callable[[T], None], activity: Any) -> None:
+        session = self.session
+        session.message, session.progress, session.activity = None, RunProgress(), activity
+        self._job = self._jobs.start(make, event=self._event, result=done, error=self._say, end=self._end)
+
+    def _event(self, event: Event) -> None:
+        self.session.progress = advance(self.session.progress, event, time.monotonic())
+
+    def _end(self) -> None:
+        if self.session.activity == "stopping" and not self._closed:
+            self.session.message = Message("Stopped. What was finished is kept; run again to go on.")
+        self.session.activity, self._job = "idle", None
+
+    def _say(self, error: BaseException) -> None:
+        known = isinstance(error, Her2Error)
+        text = str(error) if known else f"Something went wrong inside ({type(error).__name__}: {error})"
+        self.session.message = Message(text[:500], "error")
+
+    def _opened(self, slides: tuple[OpenSlide, ...]) -> None:
+        if self._closed:
+            _close(slides)
+            return
+        try:
+            he, ihc = opening.assign(slides)
+        except UsageError as error:
+            _close(slides)
+            self._say(error)
+            return
+        self._clear_result()
+        for role, slide in zip(ROLES, (he, ihc), strict=True):
+            if slide is not None:
+                self._put(role, slide)
+                self.canvas.show_slide(role, slide)
+        self._suggest_folder()
+
+    def _put(self, role: Any, slide: OpenSlide | None) -> None:
+        """Set a slide and release the one before."""
+        before = self._slide(role)
+        self._set(role, slide)
+        if before is not None and before is not slide:
+            self.canvas.remove(role)
+            before.pyramid.close()
+
+    def _set(self, role: SlideRole, slide: OpenSlide | None) -> None:
+        setattr(self.session, role, slide)
+
+    def _slide(self, role: SlideRole) -> OpenSlide | None:
+        return self.session.he if role == "he" else self.session.ihc
+
+    def _suggest_folder(self) -> None:
+        ihc = self.session.ihc
+        if ihc is not None:
+            self.change(case_folder=opening.default_case_folder(ihc.path, self._preferences.case_folder))
+
+    def _clear_result(self) -> None:
+        self.session.result = None
+        self.canvas.clear_result()
+
+    def _finished(self, view: CaseView) -> None:
+        if not self._closed:
+            self.session.result = view
+            self.canvas.show_result(view)
+
+    def _load(self, folder: Path, known: opening.Known = opening.NONE) -> Steps[_Opened]:
+        view = yield from load_case(folder, cell_limit=self._preferences.cell_limit)
+        slides: dict[Any, OpenSlide] = {}
+        missing: list[str] = []
+        for place in view.slides:
+            if place.role not in ROLES:
+                continue
+            if place.path is None:
+                missing.append(place.name)
+            else:
+                slide = opening.open_for_window(place.path, self._loader, known.get(place.role))
+                slides[place.role] = (
+                    slide if slide.um_per_px else opening.with_um_per_px(slide, place.um_per_px)
+                )
+        return view, slides, missing
+
+    def _case_opened(self, opened: _Opened) -> None:
+        view, slides, missing = opened
+        if self._closed:
+            _close(slides.values())
+            return
+        self._clear_result()
+        for role in ROLES:
+            self._put(role, slides.get(role))
+            if role in slides:
+                self.canvas.show_slide(role, slides[role])
+        self.change(case_folder=view.folder)
+        self._finished(view)
+        if missing:
+            names = " and ".join(missing)
+            self.session.message = Message(f"{names} not found: put it beside the case's folder.", "warning")
+
+
+def _close(slides: Iterable[OpenSlide]) -> None:
+    for slide in slides:
+        slide.pyramid.close()

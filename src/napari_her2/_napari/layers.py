@@ -1,0 +1,152 @@
+"""Values → napari layer data: the only place that knows how napari wants them.
+
+The world is µm from the slide's top left corner. napari counts from the centre of the first pixel, so
+each image is shifted by half its pixel (contracts.md §1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_her2.vocabulary import CELL_CLASSES, COLOURS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_her2._napari.case_view import CellsView
+    from napari_her2._napari.pyramid import TilePyramid
+
+__all__ = [
+    "CELLS",
+    "OUTLINE",
+    "ROLE_NAMES",
+    "TUMOUR",
+    "LayerData",
+    "cells_layer",
+    "class_colours",
+    "drawing_layer",
+    "heat_layer",
+    "outline_layer",
+    "slide_layer",
+]
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+TUMOUR = "tumour"
+"""Name of the Shapes layer in which a person draws the tumour area."""
+
+ROLE_NAMES = {"he": "H&E", "ihc": "IHC"}
+
+CELLS = "cells"
+OUTLINE = "tumour area (proposed)"
+HEAT = "tumour heat map"
+CELL_UM = 8.0
+
+_UM: dict[str, Any] = {"units": ("um", "um"), "axis_labels": ("y", "x")}
+
+
+def slide_layer(pyramid: TilePyramid, name: str, um_per_px: float | None, **more: Any) -> LayerData:
+    """Return a slide as a multiscale image; in pixels where no pixel size is known."""
+    meta: dict[str, Any] = {
+        "name": name,
+        "multiscale": True,
+        "rgb": True,
+        "cache": False,
+        "interpolation2d": "linear",
+        **placement(um_per_px),
+        **more,
+    }
+    return pyramid.data, meta, "image"
+
+
+def placement(um_per_px: float | None) -> dict[str, Any]:
+    """Return scale, shift, units and names of the axes for an image of that pixel size."""
+    if um_per_px is None:
+        return {
+            "scale": (1.0, 1.0),
+            "translate": (0.5, 0.5),
+            "units": ("pixel", "pixel"),
+            "axis_labels": ("y", "x"),
+        }
+    return {"scale": (um_per_px, um_per_px), "translate": (um_per_px / 2, um_per_px / 2), **_UM}
+
+
+def heat_layer(pyramid: TilePyramid, um_per_px: float, **more: Any) -> LayerData:
+    """Return the tumour probability as a heat map: clear where there is none."""
+    meta: dict[str, Any] = {
+        "name": HEAT,
+        "multiscale": True,
+        "cache": False,
+        "colormap": _heat_colours(),
+        "contrast_limits": (0, 255) if pyramid.source.dtype.kind in "iu" else (0.0, 1.0),
+        "interpolation2d": "linear",
+        "opacity": 0.5,
+        "blending": "translucent_no_depth",
+        **placement(um_per_px),
+        **more,
+    }
+    return pyramid.data, meta, "image"
+
+
+def _heat_colours() -> dict[str, Any]:
+    """Clear to full in the tumour's green: one hue, so that nothing is mistaken for a HER2 class."""
+    red, green, blue, _ = _rgba(COLOURS["tumour"])
+    return {"name": "tumour", "colors": [[red, green, blue, 0.0], [red, green, blue, 1.0]]}
+
+
+def class_colours(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the colour (n, 4) of each cell class."""
+    table = np.array([_rgba(COLOURS[name]) for name in CELL_CLASSES], np.float32)
+    return table[codes]
+
+
+def _rgba(colour: str) -> tuple[float, float, float, float]:
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue, 1.0
+
+
+def cells_layer(cells: CellsView, **more: Any) -> LayerData:
+    """Return the cells that count, as points in µm coloured by class."""
+    colours = class_colours(cells.class_code)
+    meta: dict[str, Any] = {
+        "name": CELLS,
+        "features": cells.features,
+        "size": CELL_UM,
+        "face_color": colours,
+        "border_color": colours,
+        "border_width": 0.0,
+        "opacity": 0.75,
+        "symbol": "disc",
+        "canvas_size_limits": (2, 40),
+        "metadata": {"class_code": cells.class_code},
+        **_UM,
+        **more,
+    }
+    return cells.points_um, meta, "points"
+
+
+def outline_layer(rings_um: Sequence[NDArray[np.float64]], **more: Any) -> LayerData:
+    """Return the outline of the proposed tumour area, in µm."""
+    return list(rings_um), _shapes(OUTLINE, "transparent", **more), "shapes"
+
+
+def drawing_layer(rings_um: Sequence[NDArray[np.float64]] = (), **more: Any) -> LayerData:
+    """Return the layer in which a person draws the tumour area."""
+    return list(rings_um) or None, _shapes(TUMOUR, "#1B783722", ndim=2, **more), "shapes"
+
+
+def _shapes(name: str, face: str, **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "shape_type": "polygon",
+        "edge_color": COLOURS["tumour"],
+        "face_color": face,
+        "edge_width": 6.0,
+        "opacity": 0.9,
+        **_UM,
+        **more,
+    }

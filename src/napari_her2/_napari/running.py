@@ -1,0 +1,95 @@
+"""From the session to a run of the pipeline; executed on a background thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from napari_her2._napari.case_view import CaseView, load_case
+from napari_her2._napari.preferences import Preferences
+from napari_her2._napari.roi import write_rings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_her2._napari.roi import Ring
+    from napari_her2._napari.session import OpenSlide, RunSettings, SlideRole
+    from napari_her2.events import Steps
+    from napari_her2.pipeline import CaseRequest, Wishes
+
+__all__ = ["CaseRun"]
+
+DRAWN = "tumour_drawn.geojson"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CaseRun:
+    """One run, with all that it needs; calling it gives the generator of events.
+
+    Attributes
+    ----------
+    ihc : OpenSlide
+    he : OpenSlide or None
+    folder : Path
+        Of the case.
+    settings : RunSettings
+    rings : tuple of Ring
+        Tumour area that a person drew; empty means the program's proposal.
+    preferences : Preferences
+    """
+
+    ihc: OpenSlide
+    he: OpenSlide | None
+    folder: Path
+    settings: RunSettings
+    rings: tuple[Ring, ...]
+    preferences: Preferences
+
+    def __call__(self) -> Steps[CaseView]:
+        """Score the case and read it back for the window."""
+        from napari_her2.pipeline import score_case
+        from napari_her2.store import writable_folder
+
+        writable_folder(self.folder, "the field Case folder")
+        yield from score_case(self.request())
+        return (yield from load_case(self.folder, cell_limit=self.preferences.cell_limit))
+
+    def request(self) -> CaseRequest:
+        """Return what the pipeline is asked for; the drawn area is written into the case first."""
+        from napari_her2.pipeline import CaseRequest, Wishes
+
+        recipe = Wishes(
+            um_per_px_ihc=self.ihc.given_um_per_px,
+            um_per_px_he=None if self.he is None else self.he.given_um_per_px,
+            rule=self.settings.rule,
+            roi=self._roi(),
+        )
+        return CaseRequest(
+            ihc=self.ihc.path,
+            he=None if self.he is None else self.he.path,
+            out=self.folder,
+            recipe=recipe,
+            preferences=self._preferences(),
+            restart=self.settings.restart,
+        )
+
+    def _preferences(self) -> Wishes:
+        """Return the user's preferences: napari's where they were changed, else those of the file."""
+        from napari_her2.pipeline import read_preferences
+
+        wishes, default = read_preferences(), Preferences()
+        changed = {
+            name: getattr(self.preferences, name)
+            for name in ("device", "min_cells")
+            if getattr(self.preferences, name) != getattr(default, name)
+        }
+        return replace(wishes, **changed)
+
+    def _roi(self) -> Path | None:
+        if not self.rings:
+            return None
+        sizes: dict[SlideRole, float] = {"ihc": self.ihc.um_per_px or 1.0}
+        if self.he is not None:
+            sizes["he"] = self.he.um_per_px or 1.0
+        write_rings(self.folder / DRAWN, self.rings, sizes)
+        return self.folder / DRAWN

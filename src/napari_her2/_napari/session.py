@@ -1,0 +1,136 @@
+"""What the person sees and chose: the one evented state that panel, canvas and controller share. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from psygnal import SignalGroupDescriptor
+
+from napari_her2._napari.progress import RunProgress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_her2._napari.case_view import CaseView
+    from napari_her2._napari.placing import Arrangement
+    from napari_her2._napari.pyramid import TilePyramid
+
+__all__ = ["Activity", "Message", "OpenSlide", "RunSettings", "Session", "SlideRole", "Tumour"]
+
+SlideRole = Literal["he", "ihc"]
+Activity = Literal["idle", "opening", "running", "stopping"]
+
+STAIN_WORDS = {"he": "looks like H&E", "ihc": "looks like IHC", "unknown": "stain not recognised"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenSlide:
+    """A slide that was opened for the window.
+
+    Attributes
+    ----------
+    path : Path
+    name : str
+        File name.
+    shape : tuple of int
+        (rows, cols) of level 0.
+    stated_um_per_px : float or None
+        What the file says.
+    given_um_per_px : float or None
+        What the person typed.
+    stain : str
+        Guess from the thumbnail: ``he``, ``ihc`` or ``unknown``.
+    picture : bool
+        A plain picture, no pyramid.
+    pyramid : TilePyramid
+        Its pixels on the screen.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, int]
+    stated_um_per_px: float | None
+    given_um_per_px: float | None = None
+    stain: str = "unknown"
+    picture: bool = False
+    pyramid: TilePyramid
+
+    @property
+    def um_per_px(self) -> float | None:
+        """Pixel size in use."""
+        return self.given_um_per_px if self.given_um_per_px is not None else self.stated_um_per_px
+
+    @property
+    def size_um(self) -> tuple[float, float]:
+        """Height and width in µm (in pixels while the pixel size is unknown)."""
+        um = self.um_per_px or 1.0
+        return self.shape[0] * um, self.shape[1] * um
+
+    @property
+    def facts(self) -> str:
+        """One line: size, pixel size, stain."""
+        um = self.um_per_px
+        size = f"{self.shape[1]:,} x {self.shape[0]:,} px"
+        pixel = "pixel size unknown" if um is None else f"{um:.4g} µm/px"
+        return f"{size}  ·  {pixel}  ·  {STAIN_WORDS[self.stain]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """What a run is asked for besides the slides."""
+
+    rule: str = "asco-cap-breast-2023"
+    case_folder: Path | None = None
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tumour:
+    """The tumour area: rings drawn by a person (0 = the program's proposal is taken) and on which slide."""
+
+    rings: int = 0
+    role: SlideRole = "ihc"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One sentence for the person."""
+
+    text: str
+    kind: Literal["info", "warning", "error"] = "info"
+
+
+@dataclass
+class Session:
+    """State of one panel; every change of a field emits ``events.<field>``."""
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    he: OpenSlide | None = None
+    ihc: OpenSlide | None = None
+    settings: RunSettings = field(default_factory=RunSettings)
+    tumour: Tumour = field(default_factory=Tumour)
+    activity: Activity = "idle"
+    progress: RunProgress = field(default_factory=RunProgress)
+    result: CaseView | None = None
+    message: Message | None = None
+    arrangement: Arrangement = "side"
+    blend: float = 1.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs in the background."""
+        return self.activity != "idle"
+
+    @property
+    def why_not(self) -> str | None:
+        """Why scoring cannot start now, in one sentence; None where it can."""
+        if self.busy:
+            return "Something is running already."
+        if self.ihc is None:
+            return "Open an IHC slide or picture first."
+        for slide in (self.ihc, self.he):
+            if slide is not None and slide.um_per_px is None:
+                return f"{slide.name} states no pixel size: type it in µm/px, e.g. 0.25 for a 40x scan."
+        return None

@@ -1,0 +1,41 @@
+"""Background work of the panel, on the workers of napari."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_her2._napari.worker import StepsWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_her2.events import Steps
+
+__all__ = ["QtJobs"]
+
+
+class QtJobs:
+    """Starts generators of events on background threads; callbacks come on the window's thread."""
+
+    def __init__(self) -> None:
+        self._running: set[StepsWorker] = set()
+
+    def start(
+        self,
+        make: Callable[[], Steps[Any]],
+        *,
+        event: Callable[[Any], None],
+        result: Callable[[Any], None],
+        error: Callable[[BaseException], None],
+        end: Callable[[], None],
+    ) -> StepsWorker:
+        """Run a generator; ``end`` always comes last."""
+        worker = StepsWorker(make)
+        self._running.add(worker)
+        worker.yielded.connect(event)
+        worker.returned.connect(result)
+        worker.errored.connect(error)
+        worker.finished.connect(end)
+        worker.finished.connect(lambda: self._running.discard(worker))
+        worker.start()
+        return worker

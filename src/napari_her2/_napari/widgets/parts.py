@@ -1,0 +1,129 @@
+"""Small parts that the boxes of the panel are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+__all__ = ["Chip", "MessageBar", "Section", "label", "restyle", "rule", "shown"]
+
+
+def label(text: str = "", kind: str = "", *, wrap: bool = False, tip: str = "") -> QLabel:
+    """Return a label of one of the kinds that the style sheet knows."""
+    made = QLabel(text)
+    made.setProperty("kind", kind)
+    made.setWordWrap(wrap)
+    made.setToolTip(tip)
+    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if wrap:
+        made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    return made
+
+
+def rule() -> QFrame:
+    """Return a thin line."""
+    line = QFrame()
+    line.setObjectName("rule")
+    return line
+
+
+def restyle(widget: QWidget, name: str, value: Any) -> None:
+    """Set a property that the style sheet looks at."""
+    widget.setProperty(name, value)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
+def shown(widget: QWidget, text: str) -> None:
+    """Set a label's text and hide it while empty."""
+    widget.setText(text)
+    widget.setVisible(bool(text))
+
+
+class Section(QFrame):
+    """A card with a title that folds away; the state stands at the right of the title."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self._arrow = QToolButton()
+        self._arrow.setArrowType(Qt.ArrowType.DownArrow)
+        self._arrow.setAutoRaise(True)
+        self._arrow.setFixedSize(18, 18)
+        self._arrow.setStyleSheet("background: transparent; padding: 0;")
+        self._arrow.setToolTip("Fold or unfold")
+        self._arrow.clicked.connect(lambda: self.fold(not self.folded))
+        self._title, self.state = label(title, "title"), label("", "state")
+        head = QHBoxLayout()
+        head.setContentsMargins(0, 0, 0, 0)
+        head.setSpacing(4)
+        head.addWidget(self._arrow)
+        head.addWidget(self._title)
+        head.addStretch(1)
+        head.addWidget(self.state)
+        self.inside = QWidget()
+        self.body = QVBoxLayout(self.inside)
+        self.body.setContentsMargins(2, 2, 2, 2)
+        self.body.setSpacing(6)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(8, 6, 8, 7)
+        whole.setSpacing(4)
+        whole.addLayout(head)
+        whole.addWidget(self.inside)
+
+    @property
+    def folded(self) -> bool:
+        """Whether only the title is shown."""
+        return self.inside.isHidden()
+
+    def fold(self, folded: bool) -> None:
+        """Show the title only, or all of it."""
+        self.inside.setVisible(not folded)
+        self._arrow.setArrowType(Qt.ArrowType.RightArrow if folded else Qt.ArrowType.DownArrow)
+
+
+class MessageBar(QLabel):
+    """One sentence for the person, coloured by its weight; a click takes it away."""
+
+    dismissed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setToolTip("Click to close")
+        self.hide()
+
+    def show_message(self, text: str, kind: str) -> None:
+        """Show a sentence, or nothing for an empty one."""
+        restyle(self, "message", kind)
+        shown(self, text)
+
+    def mousePressEvent(self, event: Any) -> None:
+        """Close it."""
+        super().mousePressEvent(event)
+        self.dismissed.emit()
+
+
+class Chip(QWidget):
+    """A dot in the colour of a class."""
+
+    def __init__(self, colour: str, size: int = 11) -> None:
+        super().__init__()
+        self._colour, self._size = QColor(colour), size
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """Return the size of the dot."""
+        return QSize(self._size, self._size)
+
+    def paintEvent(self, event: Any) -> None:
+        """Paint the dot."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._colour)
+        painter.drawEllipse(self.rect().adjusted(1, 1, -1, -1))
+        painter.end()
