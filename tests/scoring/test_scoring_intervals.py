@@ -117,6 +117,15 @@ def test_clustered_cells_make_a_call_borderline() -> None:
     assert 0.6 < clustered.alternatives["3+"] < 0.95
 
 
+def test_draws_of_cells_say_nothing_about_patches_or_clusters() -> None:
+    cells = np.zeros((100, 6), np.int64)
+    cells[:, 5] = 1000
+    evidence = Evidence(draws=cells)
+    patches = {"incomplete_faint": 300, "none": 700}
+    assert apply_rule(patches, "paper-max", evidence=evidence) == apply_rule(patches, "paper-max")
+    assert apply_rule({"none": 50}, "gastric-biopsy", evidence=evidence).alternatives == {"0": 1.0}
+
+
 def test_the_engines_bias_widens() -> None:
     assert percent_interval(130, 1000, bias_points=3)[0] == pytest.approx(wilson(130, 1000)[0] - 3)
     assert percent_interval(0, 1000, bias_points=3) == wilson(0, 1000)

@@ -102,9 +102,9 @@ class _Case:
         return Table.of(self.seen.columns(unknown_as=unknown_as))
 
     def draws(self) -> tuple[Table, ...]:
-        """Resamples of the table: by tiles where known, and of single cells."""
+        """Resample the table: single cells, and by tiles where known (those are of cells, not of patches)."""
         single = multinomial_draws(self.table().rows[0])
-        tiles = None if self.rule.by_clusters else self.evidence.draws
+        tiles = self.evidence.draws if self.rule.counted == "cells" else None
         kinds = (single,) if tiles is None or not len(tiles) else (single, tiles)
         return tuple(Table.of(rows) for rows in kinds)
 
