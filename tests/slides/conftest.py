@@ -27,11 +27,12 @@ def smooth(rows: int, cols: int, seed: int = 0) -> np.ndarray:
 
 
 def halves(picture: np.ndarray, n: int, factor: float = 2.0) -> list[np.ndarray]:
-    """Return the picture and n - 1 levels, sizes rounded down."""
+    """Return the picture and n - 1 levels; sizes are rounded down and what is left over is cut off."""
     levels = [picture]
     for k in range(1, n):
         rows, cols = (int(side / factor**k) for side in picture.shape[:2])
-        levels.append(cv2.resize(picture, (cols, rows), interpolation=cv2.INTER_AREA))
+        used = picture[: round(rows * factor**k), : round(cols * factor**k)]
+        levels.append(cv2.resize(used, (cols, rows), interpolation=cv2.INTER_AREA))
     return levels
 
 

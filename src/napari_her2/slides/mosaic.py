@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,10 +10,10 @@ import numpy as np
 
 from napari_her2.geometry import Box
 from napari_her2.slides.cache import TILES
-from napari_her2.slides.levels import computed_grids, pyramid_indices
+from napari_her2.slides.levels import computed_grids, downsample_between, pyramid_indices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,6 +38,8 @@ class Mosaic:
     ----------
     grids : tuple of Grid
         One per level, strictly shrinking, the ``n_stored`` of the file first.
+    downsamples : tuple of float
+        Level-0 pixels per pixel of each level.
     """
 
     def __init__(self, source: Source) -> None:
@@ -46,10 +49,15 @@ class Mosaic:
         stored = tuple(grids[index] for index in self._indices)
         self.n_stored = len(stored)
         self.grids: tuple[Grid, ...] = stored + computed_grids(stored[-1].shape)
+        self.downsamples = _downsamples(self.grids, self.n_stored)
+        self._covered = tuple(_covered(self.grids, k, factor) for k, factor in enumerate(self.downsamples))
         self._token = next(_TOKENS)
 
     def block(self, box: Box, level: int) -> Block:
-        """Pixels of a box of a level; what lies outside the level is transparent.
+        """Pixels of a box of a level; what lies outside the slide is transparent.
+
+        Where a level's size was rounded down, its last row or column is repeated once, so that no white
+        line runs along the edge of the slide.
 
         Parameters
         ----------
@@ -58,15 +66,29 @@ class Mosaic:
         level : int
             Index into ``grids``.
         """
-        rgb = np.zeros((box.height, box.width, 3), np.uint8)
-        inside = box.intersect(Box.of_shape(self.grids[level].shape))
+        inside = box.intersect(Box.of_shape(self._covered[level]))
         if inside is None:
-            return Block(rgb, np.zeros(rgb.shape[:2], np.uint8))
+            shape = (box.height, box.width)
+            return Block(np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8))
+        block = self._inside(inside, level)
+        return block if inside == box else _surrounded(block, inside, box)
+
+    def _inside(self, box: Box, level: int) -> Block:
+        """Return a box that reaches at most one pixel beyond the stored size."""
+        rows, cols = self.grids[level].shape
+        row, col = min(box.row, rows - 1), min(box.col, cols - 1)
+        stored = Box(row, col, max(min(box.row_stop, rows) - row, 1), max(min(box.col_stop, cols) - col, 1))
+        block = self._stored(stored, level)
+        if stored == box:
+            return block
+        missing = ((0, box.height - stored.height), (0, box.width - stored.width))
+        alpha = None if block.alpha is None else np.pad(block.alpha, missing, mode="edge")
+        return Block(np.pad(block.rgb, (*missing, (0, 0)), mode="edge"), alpha)
+
+    def _stored(self, box: Box, level: int) -> Block:
+        rgb = np.empty((box.height, box.width, 3), np.uint8)
         alpha: NDArray[np.uint8] | None = None
-        if inside != box:
-            alpha = np.zeros(rgb.shape[:2], np.uint8)
-            alpha[inside.shifted(-box.row, -box.col).slices] = 255
-        for part, tile in self._tiles(inside, level):
+        for part, tile in self._tiles(box, level):
             where = part.shifted(-box.row, -box.col).slices
             rgb[where] = tile[..., :3]
             if tile.shape[2] == 4:
@@ -104,6 +126,27 @@ class Mosaic:
     def forget(self) -> None:
         """Drop this slide's tiles from the cache."""
         TILES.forget(self._token)
+
+
+def _downsamples(grids: Sequence[Grid], n_stored: int) -> tuple[float, ...]:
+    """Of the stored levels by their sizes, of the computed ones by halving."""
+    factors = [downsample_between(grids[0].shape, grid.shape) for grid in grids[:n_stored]]
+    return (*factors, *(factors[-1] * 2.0**k for k in range(1, len(grids) - n_stored + 1)))
+
+
+def _covered(grids: Sequence[Grid], level: int, factor: float) -> tuple[int, int]:
+    """Pixels of a level whose centre lies on the slide or its edge, at least those it stores."""
+    (full_rows, full_cols), (rows, cols) = grids[0].shape, grids[level].shape
+    return max(rows, math.floor(full_rows / factor + 0.5)), max(cols, math.floor(full_cols / factor + 0.5))
+
+
+def _surrounded(block: Block, inside: Box, box: Box) -> Block:
+    """Place a block within a larger, transparent one."""
+    rgb, alpha = np.zeros((box.height, box.width, 3), np.uint8), np.zeros((box.height, box.width), np.uint8)
+    where = inside.shifted(-box.row, -box.col).slices
+    rgb[where] = block.rgb
+    alpha[where] = 255 if block.alpha is None else block.alpha
+    return Block(rgb, alpha)
 
 
 def _drop_opaque_alpha(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from napari_her2.slides.resolution import plausible, um_in
 from napari_her2.slides.source import Facts, Grid, refuse_pixels
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import zarr
@@ -22,6 +24,7 @@ __all__ = ["OmeZarrSource", "is_zarr_folder"]
 
 MARKERS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 MIN_TILE_PX = 256
+DECODE_ERRORS = (ValueError, RuntimeError, KeyError, TypeError, OSError, EOFError, zlib.error)
 
 
 def is_zarr_folder(path: Path) -> bool:
@@ -40,6 +43,12 @@ class _Image:
     def size(self, axis: str) -> int:
         """Length along an axis; 1 for one that is absent."""
         return int(self.array.shape[self.axes.index(axis)]) if axis in self.axes else 1
+
+    @property
+    def blosc(self) -> bool:
+        """Whether whole files are Blosc: its decoder does not notice that the end is missing."""
+        last = [type(codec).__name__.lower() for codec in self.array.compressors][-1:]
+        return not self.array.shards and last != [] and last[0].startswith("blosc")
 
     def chunk(self, axis: str) -> int:
         """Length of a chunk along an axis."""
@@ -92,7 +101,9 @@ class OmeZarrSource:
         try:
             self._check_stored(image, key)
             pixels = np.asarray(image.array[key])
-        except (ValueError, RuntimeError, KeyError, TypeError, OSError) as error:
+            if image.array.shards and not image.array.fill_value and not pixels.any():
+                raise self._lacks(image, f"at {row}, {col} in its shard")
+        except DECODE_ERRORS as error:
             raise SlideError(
                 f"{self._name}: the tile at row {row}, column {col} of level {level} cannot be decoded "
                 f"({_short(error)}): copy or export it again"
@@ -100,26 +111,23 @@ class OmeZarrSource:
         return _as_rgb(pixels, image.axes)
 
     def _check_stored(self, image: _Image, key: tuple[slice, ...]) -> None:
-        """Refuse chunks that are not there: they read as black, and a lost one looks the same.
+        """Refuse chunks that are cut off, or not there: those read as black, and a lost one looks the same.
 
         Only a fill value other than 0 is a statement about empty glass.
         """
-        array = image.array
-        if array.fill_value:
-            return
-        sizes = array.shards or array.chunks
-        spans = (part.indices(size) for part, size in zip(key, array.shape, strict=True))
-        ranges = [
-            range(start // size, -(-stop // size))
-            for (start, stop, _), size in zip(spans, sizes, strict=True)
-        ]
-        for place in product(*ranges):
-            name = array.metadata.encode_chunk_key(place)
-            if not (image.folder / name).is_file():
-                raise SlideError(
-                    f"{self._name} lacks the chunk {image.folder.name}/{name}: copy it again, or write it "
-                    "with its empty chunks or with a white fill value"
-                )
+        for name in _chunk_names(image.array, key):
+            file = image.folder / name
+            if not file.is_file():
+                if not image.array.fill_value:
+                    raise self._lacks(image, name)
+            elif image.blosc and _blosc_size(file) > file.stat().st_size:
+                raise ValueError(f"the chunk {name} is cut off")
+
+    def _lacks(self, image: _Image, name: str) -> SlideError:
+        return SlideError(
+            f"{self._name} lacks the chunk {image.folder.name}/{name}: copy it again, or write it "
+            "with its empty chunks or with a white fill value"
+        )
 
     def associated_image(self, name: str) -> NDArray[np.uint8]:
         """OME-Zarr has none."""
@@ -132,6 +140,23 @@ class OmeZarrSource:
     def close(self) -> None:
         """Forget the arrays; zarr holds no open files between reads."""
         self._closed = True
+
+
+def _chunk_names(array: zarr.Array[Any], key: tuple[slice, ...]) -> Iterator[str]:
+    """Names of the stored files, chunks or shards, under a selection."""
+    sizes = array.shards or array.chunks
+    spans = (part.indices(length) for part, length in zip(key, array.shape, strict=True))
+    places = [
+        range(start // size, -(-stop // size)) for (start, stop, _), size in zip(spans, sizes, strict=True)
+    ]
+    return (array.metadata.encode_chunk_key(place) for place in product(*places))
+
+
+def _blosc_size(file: Path) -> int:
+    """Length of a Blosc buffer as its 16-byte header states it."""
+    with file.open("rb") as stream:
+        head = stream.read(16)
+    return int.from_bytes(head[12:16], "little") if len(head) == 16 else 2**63
 
 
 def _short(error: Exception) -> str:

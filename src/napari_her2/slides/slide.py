@@ -12,7 +12,7 @@ import numpy as np
 from napari_her2.errors import NoResolutionError, SlideError
 from napari_her2.geometry import Box
 from napari_her2.slides.hashing import files_of, sha256_of
-from napari_her2.slides.levels import Level, downsample_between
+from napari_her2.slides.levels import Level
 from napari_her2.slides.mosaic import Mosaic, composite
 from napari_her2.slides.resample import resample
 from napari_her2.slides.white import estimate_white
@@ -275,15 +275,8 @@ def _one_size(name: str, stated: tuple[float, float] | None, option: str) -> flo
 
 
 def _levels(mosaic: Mosaic, um_per_px: float | None) -> tuple[Level, ...]:
-    full, last = mosaic.grids[0].shape, mosaic.n_stored - 1
     levels: list[Level] = []
-    for index, grid in enumerate(mosaic.grids):
-        stored = index <= last
-        factor = (
-            downsample_between(full, grid.shape)
-            if stored
-            else levels[last].downsample * 2.0 ** (index - last)
-        )
+    for index, (grid, factor) in enumerate(zip(mosaic.grids, mosaic.downsamples, strict=True)):
         size = None if um_per_px is None else um_per_px * factor
-        levels.append(Level(index, grid.shape, factor, size, stored))
+        levels.append(Level(index, grid.shape, factor, size, stored=index < mosaic.n_stored))
     return tuple(levels)
