@@ -74,7 +74,7 @@ def _plain(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
         return value
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufU":
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufcU":
         name = f"a{len(arrays)}"
         arrays[name] = value
         return {"array": name}

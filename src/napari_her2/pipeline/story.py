@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_her2.errors import UsageError
+from napari_her2.pipeline.assemble import Findings, make_report
+from napari_her2.pipeline.deliver import deliver, write_evidence
+from napari_her2.pipeline.finding import find_cells, measure_stain
+from napari_her2.pipeline.gate import Gate, apply_gate
+from napari_her2.pipeline.pair import check_slides
+from napari_her2.pipeline.run import open_run
+from napari_her2.pipeline.steps import (
+    align,
+    find_tissues,
+    find_tumour,
+    look_at_patches,
+    name_pieces,
+    read_drawn,
+)
+from napari_her2.pipeline.verdict import judge
 
 if TYPE_CHECKING:
     from napari_her2.case import Report
@@ -30,7 +44,31 @@ def score_case(request: CaseRequest) -> Steps[Report]:
     Returns
     -------
     Report
-        Also written to ``request.out``. A case that cannot be scored is a report, too.
+        Also written to ``request.out``, last of all. A case that cannot be scored is a report, too.
+
+    Raises
+    ------
+    Her2Error
+        If a slide, a wish or the folder cannot be used.
     """
-    raise UsageError(f"the pipeline is not finished yet: {request.ihc.name} was not scored")
-    yield
+    with open_run(request) as run:
+        if run.finished is not None:
+            return run.finished
+        flags = check_slides(run.ihc, run.he)
+        drawn = read_drawn(run)
+        tissue = yield from find_tissues(run)
+        mapping = yield from align(run, tissue)
+        tumour = yield from find_tumour(run, tissue, drawn, mapping)
+        pieces = yield from name_pieces(run, tissue, mapping)
+        gate = Gate.of(pieces, drawn, tumour, mapping)
+        stain = yield from measure_stain(run, pieces)
+        cells = apply_gate((yield from find_cells(run, gate, stain)), gate)
+        patches = yield from look_at_patches(run, gate, cells, tissue.get("he"))
+        verdict = judge(run, cells, patches["ihc"], gate, flags)
+        areas_mm2 = yield from write_evidence(run, gate, cells, patches)
+        found = Findings(
+            gate=gate, stain=stain, cells=cells, patches=patches, verdict=verdict, areas_mm2=areas_mm2
+        )
+        report = make_report(run, found)
+        deliver(run, report, gate)
+        return report

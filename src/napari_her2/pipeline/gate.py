@@ -1,0 +1,177 @@
+"""Where on the IHC a cell may count: the tumour area, carried over with its local error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_her2.cells import CellTable
+    from napari_her2.mapping import SlideMapping
+    from napari_her2.pipeline.area import Roi
+    from napari_her2.tissue import TissueMask, TumourRaster
+
+__all__ = ["Gate", "apply_gate"]
+
+BLOCK_UM: Final = 64.0
+FAR_UM: Final = 1e6
+MARGIN_UM: Final = 100.0
+"""Around the area in which cells may count, cells are looked for as well: neighbours share membranes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gate:
+    """The tumour area on the IHC.
+
+    Without H&E and area it is the patient's tissue. Cells nearer to the carried edge than the
+    mapping's local error (p90) are unsure: they do not count.
+
+    Attributes
+    ----------
+    tissue : TissueMask
+        Of the IHC, with roles.
+    roi : Roi or None
+        A person's area on the IHC; it goes before everything.
+    tumour : TumourRaster or None
+        On the H&E; it decides where no area was drawn on the IHC.
+    depth_um : float32 ndarray or None
+        On the raster of ``tumour``: distance to its edge, positive inside.
+    mapping : SlideMapping or None
+    """
+
+    tissue: TissueMask
+    roi: Roi | None = None
+    tumour: TumourRaster | None = None
+    depth_um: NDArray[np.float32] | None = None
+    mapping: SlideMapping | None = None
+
+    @classmethod
+    def of(
+        cls, tissue: TissueMask, drawn: Roi | None, tumour: TumourRaster | None, mapping: SlideMapping | None
+    ) -> Gate:
+        """From its parts; an area that was drawn on the H&E has come in as ``tumour``."""
+        roi = drawn if drawn is not None and drawn.slide == "ihc" else None
+        depth = None
+        if roi is None and tumour is not None and mapping is not None:
+            depth = signed_depth_um(tumour.region, tumour.um_per_px)
+        return cls(tissue=tissue, roi=roi, tumour=tumour, depth_um=depth, mapping=mapping)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a person drew the tumour area."""
+        return self.roi is not None or (self.tumour is not None and self.tumour.confirmed)
+
+    def depth_at(self, points_px: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Distance of IHC points (n, 2) to the tumour's edge (µm, positive inside), and its local error."""
+        if self.mapping is None or self.tumour is None or self.depth_um is None:
+            inside = self.roi.inside(points_px) if self.roi is not None else np.ones(len(points_px), bool)
+            return np.where(inside, FAR_UM, -FAR_UM), np.zeros(len(points_px))
+        on_he = self.mapping.ihc_to_he(points_px) / self.tumour.level0_px
+        return bilinear(self.depth_um, on_he), self.mapping.error_um(points_px, "ihc")
+
+    def in_situ(self, points_px: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether IHC points lie where the H&E shows carcinoma in situ."""
+        if self.tumour is None or self.tumour.in_situ is None or self.mapping is None:
+            return np.zeros(len(points_px), bool)
+        on_he = self.mapping.ihc_to_he(points_px) / self.tumour.level0_px
+        return np.asarray(bilinear(self.tumour.in_situ, on_he) >= 0.5)
+
+    def wanted(self) -> NDArray[np.bool_]:
+        """Where cells are worth finding, on the raster of ``tissue``: near the area, and on controls."""
+        side = max(round(BLOCK_UM / self.tissue.um_per_px), 1)
+        shape = self.tissue.labels.shape
+        rows, cols = (-(-n // side) for n in shape)
+        blocks = np.argwhere(np.ones((rows, cols), bool)).astype(np.float64) + 0.5
+        centres = blocks * (side * self.tissue.level0_px)
+        near = (self._block_depth_um(centres) > -(MARGIN_UM + BLOCK_UM)).reshape(rows, cols)
+        whole = np.kron(near, np.ones((side, side), bool))[: shape[0], : shape[1]]
+        return np.asarray(whole | pieces_of(self.tissue, "control"))
+
+    def _block_depth_um(self, points_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.roi is not None:
+            return self.roi.depth_um(points_px, self.tissue.slide_um_per_px)
+        depth, error = self.depth_at(points_px)
+        return depth + error
+
+
+def pieces_of(tissue: TissueMask, *roles: str) -> NDArray[np.bool_]:
+    """Pixels of the pieces with one of these roles."""
+    labels = [piece.label for piece in tissue.piece_list if piece.role in roles]
+    return np.isin(tissue.pieces, labels)
+
+
+def apply_gate(cells: CellTable, gate: Gate) -> CellTable:
+    """Say of each cell whether it is in the tumour, and why it does not count.
+
+    Parameters
+    ----------
+    cells : CellTable
+        As found on the IHC alone: ``in_tumour`` says whether a cell looks like invasive epithelium.
+    gate : Gate
+
+    Returns
+    -------
+    CellTable
+        ``in_tumour`` also asks for the area or its unsure band; ``excluded`` names the first reason of:
+        those of the engine, control, in situ, unsure gate, outside the person's area.
+    """
+    points = cells.points_px
+    depth, error = gate.depth_at(points)
+    on_patient = _roles_at(gate.tissue, points, "patient")
+    inside = depth >= -error
+    for chosen, reason in _reasons(gate, points, depth, error):
+        cells = cells.exclude(chosen, reason)
+    return cells.with_(in_tumour=cells.in_tumour & inside & on_patient)
+
+
+def _reasons(
+    gate: Gate, points: NDArray[np.float64], depth: NDArray[np.float64], error: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.bool_], str]]:
+    """Give who is left out for which reason; the first reason of a cell stays."""
+    yield _roles_at(gate.tissue, points, "control"), "control"
+    yield _roles_at(gate.tissue, points, "duplicate", "ignore"), "outside_roi"
+    if gate.roi is not None:
+        for reason, chosen in gate.roi.reasons(points).items():
+            yield chosen, reason
+        yield depth < 0, "outside_roi"
+        return
+    yield gate.in_situ(points), "in_situ"
+    yield np.abs(depth) < error, "unsure_gate"
+
+
+def _roles_at(tissue: TissueMask, points_px: NDArray[np.float64], *roles: str) -> NDArray[np.bool_]:
+    """Whether points lie on a piece of one of these roles; off every piece counts as patient."""
+    of_label = np.zeros(max((p.label for p in tissue.piece_list), default=0) + 1, bool)
+    of_label[0] = "patient" in roles
+    for piece in tissue.piece_list:
+        of_label[piece.label] = piece.role in roles
+    return of_label[tissue.piece_at(points_px)]
+
+
+def signed_depth_um(region: NDArray[np.bool_], um_per_px: float) -> NDArray[np.float32]:
+    """Distance of each raster pixel's centre to the region's edge, positive inside."""
+    from scipy import ndimage
+
+    if region.all() or not region.any():
+        return np.full(region.shape, FAR_UM if region.any() else -FAR_UM, np.float32)
+    inside, outside = (ndimage.distance_transform_edt(side) for side in (region, ~region))
+    depth = np.where(region, inside - 0.5, 0.5 - outside) * um_per_px
+    return np.asarray(depth, np.float32)
+
+
+def bilinear(raster: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Value of a raster at corner-based raster points (n, 2); beyond its edge the edge's value."""
+    at = np.clip(points - 0.5, 0, np.asarray(raster.shape) - 1)
+    low = np.minimum(at.astype(np.intp), np.maximum(np.asarray(raster.shape) - 2, 0))
+    row, col = (at - low).T
+    step_row, step_col = (int(n > 1) for n in raster.shape)
+    r, c = low.T
+    top = raster[r, c] * (1 - col) + raster[r, c + step_col] * col
+    bottom = raster[r + step_row, c] * (1 - col) + raster[r + step_row, c + step_col] * col
+    return np.asarray(top * (1 - row) + bottom * row, np.float64)

@@ -1,0 +1,55 @@
+"""What the case rests on, as areas for other programs: tumour on both slides, pieces of the IHC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_her2.exchange import Area, areas_of_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_her2.pipeline.gate import Gate
+
+__all__ = ["piece_areas", "tumour_areas"]
+
+
+def tumour_areas(gate: Gate) -> Iterator[Area]:
+    """Outline the tumour on both slides, as drawn or as estimated and carried over."""
+    tumour, mapping = gate.tumour, gate.mapping
+    if gate.roi is not None:
+        for area in gate.roi.areas:
+            yield Area(
+                outline=area.outline,
+                holes=area.holes,
+                name="Tumor",
+                slide="ihc",
+                properties={"method": "person"},
+            )
+    if tumour is None or mapping is None:
+        return
+    facts: dict[str, Any] = {"method": tumour.method, "confirmed": tumour.confirmed}
+    for area in areas_of_mask(tumour.region, tumour.level0_px, name="Tumor", slide="he", **facts):
+        yield area
+        if gate.roi is None:
+            outline = mapping.he_to_ihc(area.outline)
+            holes = tuple(mapping.he_to_ihc(hole) for hole in area.holes)
+            yield Area(
+                outline=outline, holes=holes, name="Tumor", slide="ihc", properties={**facts, "carried": True}
+            )
+
+
+def piece_areas(gate: Gate) -> Iterator[Area]:
+    """Outline the pieces of the IHC with their roles."""
+    tissue = gate.tissue
+    for piece in tissue.piece_list:
+        facts = {
+            "piece": piece.label,
+            "role": piece.role,
+            "expected_score": piece.expected_score,
+            "confirmed": piece.confirmed,
+        }
+        name = "Control" if piece.role == "control" else "Tissue"
+        yield from areas_of_mask(
+            tissue.pieces == piece.label, tissue.level0_px, name=name, slide="ihc", **facts
+        )

@@ -1,0 +1,66 @@
+"""Whether the slides are what they were given as: swapped, twice the same, of an unexpected stain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_her2.errors import SlideError
+from napari_her2.stain import guess_stain
+
+if TYPE_CHECKING:
+    from napari_her2.slides import Slide
+
+__all__ = ["check_slides"]
+
+THUMBNAIL_PX: Final = 512
+SAME_GREY: Final = 4.0
+"""Mean difference in grey levels below which two thumbnails show the same slide."""
+
+
+def check_slides(ihc: Slide, he: Slide | None) -> tuple[str, ...]:
+    """Look at both thumbnails.
+
+    Returns
+    -------
+    tuple of str
+        Flags: ``unexpected_stain``, ``same_slide``.
+
+    Raises
+    ------
+    SlideError
+        If the two slides are swapped beyond doubt.
+    """
+    seen_ihc = _stain(ihc)
+    if he is None:
+        return ("unexpected_stain",) if seen_ihc == "he" else ()
+    seen_he = _stain(he)
+    if (seen_he, seen_ihc) == ("ihc", "he"):
+        raise SlideError(
+            f"{he.name} looks like IHC and {ihc.name} like H&E: exchange the two slides (--he and --ihc)"
+        )
+    odd = ("unexpected_stain",) if seen_he == "ihc" or seen_ihc == "he" else ()
+    return (*odd, *(("same_slide",) if _same(he, ihc) else ()))
+
+
+def _stain(slide: Slide) -> str:
+    return guess_stain(slide.thumbnail(THUMBNAIL_PX), slide.white)
+
+
+def _same(one: Slide, other: Slide) -> bool:
+    """Whether two files show the same picture, as a slide and its conversion do."""
+    shapes = [slide.shape[0] / slide.shape[1] for slide in (one, other)]
+    if abs(shapes[0] / shapes[1] - 1) > 0.01:
+        return False
+    small = [_grey(slide) for slide in (one, other)]
+    contrast = min(float(grey.std()) for grey in small)
+    return contrast > 2 * SAME_GREY and float(np.abs(small[0] - small[1]).mean()) < SAME_GREY
+
+
+def _grey(slide: Slide) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    import cv2
+
+    thumbnail = slide.thumbnail(THUMBNAIL_PX)
+    grey = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(grey, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -1,0 +1,255 @@
+"""One run on one case's folder: open slides, a plan, a lock, stages that are done once."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from napari_her2 import __version__
+from napari_her2.case import CaseFiles, StageStore, key_of, read_case, remember_slide
+from napari_her2.errors import CaseError, SlideError, UsageError
+from napari_her2.events import StageDone
+from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, resolve
+from napari_her2.pipeline.request import Wishes, read_preferences
+from napari_her2.slides import Slide, open_slide
+from napari_her2.store import FolderLock, read_json, sha256_of, writable_folder, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from napari_her2.case import Report
+    from napari_her2.events import Steps
+    from napari_her2.pipeline.request import CaseRequest
+
+__all__ = ["Run", "open_run"]
+
+T = TypeVar("T")
+PICTURE: Final = "field"
+FILES: Final = ("roi", "landmarks")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Run:
+    """What the stages of one run share.
+
+    Attributes
+    ----------
+    plan : Plan
+    ihc, he : Slide
+        Open while the run lasts.
+    files : CaseFiles
+        Of the case's folder, which is locked while the run lasts.
+    paths : mapping of str to Path
+        The files among the settings, by name of the setting.
+    entered : Wishes
+        What was entered for this case, now or before.
+    finished : Report or None
+        The report of an equal run that was finished before.
+    started : str
+        ISO 8601, UTC.
+    seconds : dict
+        How long each stage took, when it ran.
+    """
+
+    plan: Plan
+    ihc: Slide
+    he: Slide | None
+    files: CaseFiles
+    paths: Mapping[str, Path]
+    entered: Wishes
+    finished: Report | None = None
+    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    seconds: dict[str, float] = field(default_factory=dict)
+    _keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def store(self) -> StageStore:
+        """Where stages are kept."""
+        return StageStore(self.files.stages)
+
+    def key(self, stage: str, needs: Sequence[str], facts: Mapping[str, Any]) -> str:
+        """Return the key of a stage: what it needs and the facts it depends on; remember it for others."""
+        upstream = {name: self._keys[name] for name in needs}
+        self._keys[stage] = key_of({"stage": stage, "needs": upstream, **facts, "version": __version__})
+        return self._keys[stage]
+
+    def stage(
+        self, name: str, work: Callable[[], Steps[T]], *, needs: Sequence[str] = (), **facts: Any
+    ) -> Steps[T]:
+        """Do a stage, or take its stored result if all that it depends on is unchanged.
+
+        Parameters
+        ----------
+        name : str
+        work : callable
+            Gives the steps that make the result.
+        needs : sequence of str
+            Earlier stages whose results go in.
+        **facts
+            Settings and slides that go in.
+        """
+        key = self.key(name, needs, facts)
+        stored = self.store.load(name, key)
+        if stored is None:
+            stored = yield from self._make(name, key, work)
+        else:
+            self.seconds[name] = self.store.seconds(name, key)
+            yield StageDone(name, self.seconds[name], reused=True)
+        result: T = stored[0]
+        return result
+
+    def _make(self, name: str, key: str, work: Callable[[], Steps[T]]) -> Steps[tuple[T]]:
+        began = perf_counter()
+        made = yield from work()
+        self.seconds[name] = round(perf_counter() - began, 3)
+        self.store.save(name, key, (made,))
+        self.store.finish(name, key, self.seconds[name])
+        yield StageDone(name, self.seconds[name])
+        return (made,)
+
+    def took(self, name: str, began: float) -> StageDone:
+        """Note the time of a stage that is not stored."""
+        self.seconds[name] = round(perf_counter() - began, 3)
+        return StageDone(name, self.seconds[name])
+
+
+@contextmanager
+def open_run(request: CaseRequest) -> Iterator[Run]:
+    """Open the slides, make the plan, lock the folder; close and unlock in the end.
+
+    Raises
+    ------
+    Her2Error
+        If a slide, a wish or the folder cannot be used; then nothing was written.
+    """
+    with ExitStack() as stack:
+        entered = _entered(request)
+        wishes = dict(zip(SOURCES, (request.options, entered, _preferences(request)), strict=True))
+        ihc = stack.enter_context(
+            open_slide(request.ihc, um_per_px=_first(wishes, "um_per_px_ihc"), option="--um-per-px-ihc")
+        )
+        he = None
+        if request.he is not None:
+            he = stack.enter_context(
+                open_slide(request.he, um_per_px=_first(wishes, "um_per_px_he"), option="--um-per-px-he")
+            )
+        paths = {name: path for name in FILES if (path := _first(wishes, name)) is not None}
+        plan = _plan(wishes, ihc, he, paths)
+        files = CaseFiles(writable_folder(request.out))
+        stack.enter_context(FolderLock(files.stages / "lock", files.folder.name))
+        run = Run(plan=plan, ihc=ihc, he=he, files=files, paths=paths, entered=entered)
+        run.finished = _taken_up(run, restart=request.restart)
+        yield run
+
+
+def _plan(wishes: Mapping[str, Wishes], ihc: Slide, he: Slide | None, paths: Mapping[str, Path]) -> Plan:
+    if he is not None:
+        _ = he.um_per_px  # a missing pixel size is told before long files are hashed
+    facts = _facts(ihc), None if he is None else _facts(he)
+    if facts[1] is not None and facts[1].sha256 == facts[0].sha256:
+        raise SlideError(
+            f"{ihc.name} was given as H&E and as IHC: give two different slides with --he and --ihc"
+        )
+    files = {name: _file_facts(path) for name, path in paths.items()}
+    return resolve(wishes, ihc=facts[0], he=facts[1], files=files)
+
+
+def _facts(slide: Slide) -> SlideFacts:
+    um_per_px = slide.um_per_px
+    levels = tuple(
+        {"shape": list(level.shape), "downsample": level.downsample, "um_per_px": level.um_per_px}
+        for level in slide.levels
+    )
+    return SlideFacts(slide.name, slide.sha256(), um_per_px, slide.format == PICTURE, levels)
+
+
+def _file_facts(path: Path) -> FileFacts:
+    try:
+        return FileFacts(path.name, sha256_of(path))
+    except OSError as error:
+        raise CaseError(f"{path.name} cannot be read ({error.strerror or error}): check its name") from error
+
+
+def _first(wishes: Mapping[str, Wishes], name: str) -> Any:
+    """Return the wish that is followed."""
+    return next((value for source in SOURCES if (value := getattr(wishes[source], name)) is not None), None)
+
+
+def _preferences(request: CaseRequest) -> Wishes:
+    return read_preferences() if request.preferences is None else request.preferences
+
+
+def _record(files: CaseFiles) -> Path:
+    """Return the file that says whose case this is, from the start of its first run."""
+    return files.stages / "case.json"
+
+
+def _entered(request: CaseRequest) -> Wishes:
+    """Return what was entered for this case before, overlaid with what is entered now."""
+    path = _record(CaseFiles(request.out))
+    before = read_json(path)["settings"] if path.is_file() and not request.restart else {}
+    return Wishes.of({**before, **request.recipe.given()}, "the case")
+
+
+def _taken_up(run: Run, *, restart: bool) -> Report | None:
+    """Check whose folder it is; return the finished report of an equal run, or clear the way for this one."""
+    slides = {role: slide.sha256 for role, slide in run.plan.slides.items()}
+    record = _record(run.files)
+    if restart:
+        _forget(run.files)
+    elif record.is_file() and read_json(record)["slides"] != slides:
+        raise UsageError(
+            f"{run.files.folder.name} holds a case of other slides: choose another folder with --out, "
+            "or give --restart to replace it"
+        )
+    if (report := _finished(run)) is not None:
+        return report
+    _withdraw(run.files)
+    write_json(record, {"slides": slides, "settings": _plain(run.entered)})
+    for slide, facts in ((run.ihc, run.plan.ihc), (run.he, run.plan.he)):
+        if slide is not None and facts is not None:
+            remember_slide(facts.sha256, slide.path)
+    return None
+
+
+def _plain(wishes: Wishes) -> dict[str, Any]:
+    """Return what may stay in the case: no paths, since folders may name people."""
+    return {name: value for name, value in wishes.given().items() if name not in FILES}
+
+
+def _finished(run: Run) -> Report | None:
+    """Return the report if it is there, whole, and of an equal plan."""
+    files = run.files
+    if not (files.report.is_file() and files.run.is_file() and files.manifest.is_file()):
+        return None
+    try:
+        if read_json(files.run)["key"] != run.plan.key:
+            return None
+        names = read_json(files.manifest)["files"]
+        return (
+            read_case(files.folder).report if all((files.folder / name).exists() for name in names) else None
+        )
+    except (CaseError, KeyError, TypeError):
+        return None
+
+
+def _withdraw(files: CaseFiles) -> None:
+    """Remove an earlier result, the report first, so that no moment shows a mixture as a result."""
+    for path in files.results():
+        path.unlink(missing_ok=True)
+    shutil.rmtree(files.rasters, ignore_errors=True)
+
+
+def _forget(files: CaseFiles) -> None:
+    """Remove results and stages; the lock that is held stays."""
+    _withdraw(files)
+    files.review.unlink(missing_ok=True)
+    for path in files.stages.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+    _record(files).unlink(missing_ok=True)

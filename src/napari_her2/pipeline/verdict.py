@@ -1,0 +1,130 @@
+"""From judged cells to the call: counts, intervals, controls, flags, and what pixels cannot tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_her2.cells import CellSettings, separates_faint
+from napari_her2.pipeline.patches import patch_counts
+from napari_her2.scoring import (
+    CellCounts,
+    SummarySettings,
+    apply_rule,
+    control_call,
+    load_rule,
+    summarise_cells,
+)
+from napari_her2.vocabulary import EXCLUDED_REASONS
+
+if TYPE_CHECKING:
+    from napari_her2.case import PatchTable
+    from napari_her2.cells import CellTable
+    from napari_her2.pipeline.gate import Gate
+    from napari_her2.pipeline.run import Run
+    from napari_her2.scoring import Call, CellSummary, ControlResult
+    from napari_her2.tissue import TissueMask
+
+__all__ = ["Verdict", "judge"]
+
+EPITHELIAL_FROM: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Verdict:
+    """The call with what it rests on.
+
+    Attributes
+    ----------
+    call : Call
+    summary : CellSummary
+        Of the evaluable cells.
+    controls : tuple of ControlResult
+        One for each control piece.
+    """
+
+    call: Call
+    summary: CellSummary
+    controls: tuple[ControlResult, ...] = ()
+
+
+def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, flags: tuple[str, ...]) -> Verdict:
+    """Apply the guideline to the evaluable cells (or patches, for the paper's rule).
+
+    Parameters
+    ----------
+    run : Run
+    cells : CellTable
+        With the gate applied.
+    patches : PatchTable
+        Of the IHC.
+    gate : Gate
+    flags : tuple of str
+        Found before.
+    """
+    points_um = cells.points_px * run.plan.ihc.um_per_px
+    summary = summarise_cells(
+        cells.class_code,
+        points_um[:, 0],
+        points_um[:, 1],
+        cells.evaluable,
+        intense=cells.intensity_od >= CellSettings().intense_od,
+        settings=SummarySettings(),
+    )
+    controls = _controls(cells, gate.tissue)
+    adequate = all(control.adequate for control in controls) if controls else None
+    rule = load_rule(run.plan["rule"])
+    counts = patch_counts(patches) if rule.counted == "patches" else summary.counts
+    call = apply_rule(
+        counts,
+        rule,
+        ish=run.plan["ish"],
+        min_cells=1 if rule.counted == "patches" else run.plan["min_cells"],
+        clusters=summary.clusters if rule.by_clusters else None,
+        evidence=summary.evidence(control_adequate=adequate, flags=(*flags, *_flags(run, gate))),
+    )
+    return Verdict(call=_as_far_as_seen(run, call, gate.tissue), summary=summary, controls=controls)
+
+
+def _controls(cells: CellTable, tissue: TissueMask) -> tuple[ControlResult, ...]:
+    """Score each control piece apart."""
+    chosen = (cells.excluded == EXCLUDED_REASONS.index("control")) & (cells.epithelial >= EPITHELIAL_FROM)
+    labels = np.where(chosen, tissue.piece_at(cells.points_px), 0)
+    return tuple(
+        control_call(
+            CellCounts.from_codes(cells.class_code[labels == piece.label]), piece.expected_score or "3+"
+        )
+        for piece in tissue.piece_list
+        if piece.role == "control"
+    )
+
+
+def _flags(run: Run, gate: Gate) -> tuple[str, ...]:
+    """Return the flags that follow from how the cells were found."""
+    found = {
+        "no_tumour_gate": run.he is None,
+        "tumour_unconfirmed": not gate.confirmed,
+        "needs_review": gate.mapping is not None and gate.mapping.needs_review,
+        "coarse_pixels": not separates_faint(run.ihc),
+    }
+    return tuple(flag for flag, holds in found.items() if holds)
+
+
+def _as_far_as_seen(run: Run, call: Call, tissue: TissueMask) -> Call:
+    """Withhold what the image cannot tell: 0 from 1+ in coarse pixels, anything without tissue."""
+    if tissue.reason:
+        return replace(call, reason=f"{run.ihc.name} cannot be scored: {tissue.reason}.")
+    if call.score not in ("0", "1+") or separates_faint(run.ihc):
+        return call
+    why = f"pixels of {run.ihc.um_per_px:.2f} µm are too coarse to tell 0 from 1+"
+    return replace(
+        call,
+        score=None,
+        category="not_scorable",
+        her2_status="indeterminate",
+        reason=f"not scorable: there is no strong staining, and {why}.",
+        alternatives={},
+        reflex_ish=False,
+    )

@@ -1,0 +1,18 @@
+"""The page a person reads."""
+
+from __future__ import annotations
+
+from napari_her2.report.page import render_page
+from napari_her2.report.pictures import Picture, draw_labels, draw_outlines
+from napari_her2.report.words import CATEGORY_WORDS, EXCLUDED_WORDS, FLAG_WORDS, PROVISIONAL
+
+__all__ = [
+    "CATEGORY_WORDS",
+    "EXCLUDED_WORDS",
+    "FLAG_WORDS",
+    "PROVISIONAL",
+    "Picture",
+    "draw_labels",
+    "draw_outlines",
+    "render_page",
+]
