@@ -34,6 +34,7 @@ _SLOPE: Final = 16.0
 _CUT: Final = (0.36, 0.5)
 _LYMPHOID: Final = 0.06
 _LYMPHOID_SLOPE: Final = 60.0
+_UNLIT: Final = 28
 _CLIP: Final = 0.35
 _DARK: Final = 0.75
 
@@ -92,7 +93,7 @@ def range_of(samples: NDArray[np.uint8], white: tuple[float, float, float]) -> R
         10th, but no more than a quarter of ``high``: a slide may be all tumour.
     """
     density = optical_density(samples, white)
-    tissue = density.sum(axis=-1) > 0.15
+    tissue = (density.sum(axis=-1) > 0.15) & (samples.max(axis=-1) > _UNLIT)
     if np.count_nonzero(tissue) < 100:
         return Range(white=white, vectors=H_E, low=0.0, high=0.5)
     vectors = estimate_vectors(density[tissue][::7], H_E)
@@ -137,7 +138,7 @@ def measure_nests(rgb: NDArray[np.uint8], um_per_px: float, scale: Range, cells:
     return Measured(*(cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in planes))
 
 
-def nest_probability(measured: Measured, um_per_px: float) -> NDArray[np.float32]:
+def nest_probability(measured: Measured, um_per_px: float, *, lymphoid: bool = True) -> NDArray[np.float32]:
     """Turn measurements into a probability.
 
     Parameters
@@ -145,6 +146,8 @@ def nest_probability(measured: Measured, um_per_px: float) -> NDArray[np.float32
     measured : Measured
     um_per_px : float
         Of a raster pixel.
+    lymphoid : bool
+        Whether dark places count as lymphocytes; pixels must be fine enough to show single nuclei.
 
     Returns
     -------
@@ -159,7 +162,8 @@ def nest_probability(measured: Measured, um_per_px: float) -> NDArray[np.float32
     weight = np.maximum(weight, np.float32(0.05))
     amount, dark = amount / weight, dark / weight
     cut = _cut(amount[judged])
-    logit = _SLOPE * (amount - cut) - _LYMPHOID_SLOPE * np.maximum(dark - _LYMPHOID, 0)
+    penalty = _LYMPHOID_SLOPE * np.maximum(dark - _LYMPHOID, 0) if lymphoid else np.float32(0)
+    logit = _SLOPE * (amount - cut) - penalty
     probability: NDArray[np.float32] = np.where(judged, 1 / (1 + np.exp(-logit)), 0).astype(np.float32)
     return probability
 

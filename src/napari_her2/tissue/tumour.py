@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["tumour_region"]
 
 _WORKING_UM_PER_PX: Final = 1.0
+_NUCLEI_UM_PER_PX: Final = 1.5
 _TILE_UM: Final = 1000.0
 _SAMPLE_UM: Final = 200.0
 _SAMPLES: Final = 40
@@ -58,7 +59,7 @@ def tumour_region(he: Slide, tissue: TissueMask) -> Steps[TumourRaster]:
     for done, tile in enumerate(tiles, start=1):
         measured.put(tile.slices, _measured(he, tile, step, um, scale))
         yield Progress("tumour", done, len(tiles))
-    probability = nest_probability(measured, tissue.um_per_px) * wanted
+    probability = nest_probability(measured, tissue.um_per_px, lymphoid=um <= _NUCLEI_UM_PER_PX) * wanted
     return TumourRaster(
         probability=probability,
         um_per_px=tissue.um_per_px,
