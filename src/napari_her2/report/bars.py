@@ -14,7 +14,7 @@ __all__ = ["percent_bars"]
 
 ROW: Final = 30
 LEFT: Final = 70
-WIDTH: Final = 560
+WIDTH: Final = 500
 CUTOFF: Final = 10
 
 
