@@ -56,7 +56,7 @@ def write_bytes(path: Path, data: bytes) -> Path:
         ("slide.ome.tif", b"", "is empty"),
         ("slide.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "damaged"),
         ("slide.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 100, "damaged"),
-        ("slide.tif", b"II*\0" + b"\xff" * 40, "holds no image"),
+        ("slide.tif", b"II*\0" + b"\xff" * 40, "is truncated"),
         ("slide.ndpi", b"II*\0\x08\0\0\0\0\0\0\0\0\0\0\0", "holds no image"),
         ("slide.dcm", b"\0" * 128 + b"DICM" + b"\0" * 64, "DICOM"),
         ("slide.vsi", b"II*\0\x08\0\0\0", "cannot be read"),

@@ -46,12 +46,13 @@ def exact_means(start: tuple[float, float], step: tuple[float, float], shape: tu
 def test_fractional_footprints_give_the_exact_area_mean(start, step, shape):
     got = resample(padded_read, start, (step, step), shape)
     assert got.shape == (*shape, 3)
-    assert np.abs(got - exact_means(start, (step, step), shape)).max() <= 0.51 + 0.5  # cv2 rounds its own way
+    fine = step > 1.001  # else cv2 interpolates, with weights in steps of 1/32
+    assert np.abs(got - exact_means(start, (step, step), shape)).max() <= (0.51 if fine else 9)
 
 
 def test_bands_do_not_show(monkeypatch):
     whole = resample(padded_read, (1.3, 2.6), (1.7, 1.7), (40, 50))
-    monkeypatch.setattr("napari_her2.slides.resample.BAND_PX", 600)
+    monkeypatch.setattr("napari_her2.slides.resample.BLOCK_PX", 20)
     assert np.array_equal(resample(padded_read, (1.3, 2.6), (1.7, 1.7), (40, 50)), whole)
 
 

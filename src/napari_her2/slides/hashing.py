@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["files_of", "sha256_of", "size_of"]
 
+LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # left by file browsers
+
 
 def files_of(path: Path) -> tuple[Path, ...]:
     """All files of a slide: itself, or what its folder holds; MIRAX keeps its pixels in a folder beside."""
@@ -25,9 +27,8 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def _inside(folder: Path) -> tuple[Path, ...]:
-    return tuple(
-        sorted((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.relative_to(folder).as_posix())
-    )
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in LITTER)
+    return tuple(sorted(files, key=lambda path: path.relative_to(folder).as_posix()))
 
 
 def size_of(files: Sequence[Path]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["resample"]
 
-BAND_PX = 4 * 2**20  # source pixels held at once
+BLOCK_PX = 2048  # side of the source held at once
 SAME_EDGE = 1e-3  # of a source pixel: edges nearer to whole pixels count as whole
 
 
@@ -41,16 +41,16 @@ def resample(
         (rows, cols) of the result.
     """
     out = np.empty((*shape, 3), np.uint8)
-    width_px = max(step[1] * shape[1], 1.0)
-    rows_at_once = max(int(BAND_PX / (width_px * max(step[0], 1.0))), 1)
-    for row in range(0, shape[0], rows_at_once):
-        rows = min(rows_at_once, shape[0] - row)
-        corner = (start[0] + row * step[0], start[1])
-        out[row : row + rows] = _band(read, corner, step, (rows, shape[1]))
+    rows, cols = (max(int(BLOCK_PX / max(size, 1.0)), 1) for size in step)
+    for row in range(0, shape[0], rows):
+        for col in range(0, shape[1], cols):
+            corner = (start[0] + row * step[0], start[1] + col * step[1])
+            part = (min(rows, shape[0] - row), min(cols, shape[1] - col))
+            out[row : row + part[0], col : col + part[1]] = _block(read, corner, step, part)
     return out
 
 
-def _band(
+def _block(
     read: Callable[[Box], NDArray[np.uint8]],
     start: tuple[float, float],
     step: tuple[float, float],
@@ -59,8 +59,8 @@ def _band(
     whole = _whole_box(start, step, shape)
     if whole is not None and min(step) >= 1 - SAME_EDGE:
         return _shrink(read(whole), shape)
-    if min(step) < 1 - SAME_EDGE:
-        return _enlarge(read, start, step, shape)
+    if min(step) < 1 + SAME_EDGE:
+        return _interpolated(read, start, step, shape)
     return _exact(read, start, step, shape)
 
 
@@ -82,26 +82,22 @@ def _shrink(pixels: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uin
     return np.asarray(cv2.resize(pixels, shape[::-1], interpolation=cv2.INTER_AREA))
 
 
-def _enlarge(
+def _interpolated(
     read: Callable[[Box], NDArray[np.uint8]],
     start: tuple[float, float],
     step: tuple[float, float],
     shape: tuple[int, int],
 ) -> NDArray[np.uint8]:
-    """Interpolate linearly between pixel centres."""
+    """Interpolate linearly between pixel centres; for footprints of one pixel that is their area mean."""
     import cv2
 
     box = _cover(start, step, shape, margin=1)
-    # Centre of output pixel j in the box, in cv2's coordinates (pixel centres are whole numbers).
-    rows, cols = (
-        (start[axis] + (np.arange(shape[axis]) + 0.5) * step[axis] - origin - 0.5).astype(np.float32)
-        for axis, origin in enumerate((box.row, box.col))
-    )
-    grid_col, grid_row = np.meshgrid(cols, rows)
-    pixels = read(box)
-    return np.asarray(
-        cv2.remap(pixels, grid_col, grid_row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    )
+    # cv2 counts from the centre of the first pixel, in (x, y).
+    shift = [start[axis] + 0.5 * step[axis] - origin - 0.5 for axis, origin in enumerate((box.row, box.col))]
+    matrix = np.array([[step[1], 0, shift[1]], [0, step[0], shift[0]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(read(box), matrix, shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved)
 
 
 def _cover(start: tuple[float, float], step: tuple[float, float], shape: tuple[int, int], margin: int) -> Box:
@@ -118,22 +114,21 @@ def _exact(
     shape: tuple[int, int],
 ) -> NDArray[np.uint8]:
     """Mean over fractional footprints, one axis after the other."""
+    import cv2
+
     box = _cover(start, step, shape, margin=0)
-    pixels = read(box)
-    tall = _means(pixels, start[0] - box.row, step[0], shape[0])
-    wide = _means(np.swapaxes(tall, 0, 1), start[1] - box.col, step[1], shape[1])
-    return np.rint(np.swapaxes(wide, 0, 1)).astype(np.uint8)
+    tall = _means(read(box), start[0] - box.row, step[0], shape[0])
+    wide = _means(np.asarray(cv2.transpose(tall)), start[1] - box.col, step[1], shape[1])
+    return np.rint(np.asarray(cv2.transpose(wide))).astype(np.uint8)
 
 
-def _means(values: NDArray[np.uint8 | np.float32], start: float, step: float, n: int) -> NDArray[np.float32]:
-    """Mean of ``values`` along axis 0 over n footprints; fractional ends count by their share."""
-    edges = np.clip(start + step * np.arange(n + 1), 0, values.shape[0])
-    whole = np.minimum(np.floor(edges + 1e-9).astype(np.intp), values.shape[0] - 1)
-    part = (edges - whole).astype(np.float32)[:, None, None]
-    at_edge = values[whole].astype(np.float32) * part  # share of the pixel that an edge cuts
-    sums = np.add.reduceat(values, whole[:-1], axis=0, dtype=np.float32)
-    same = whole[:-1] == whole[1:]  # reduceat gives the pixel itself for an empty span
-    sums[same] = 0
-    last = whole[-1]  # reduceat runs the last span to the end of the array
-    sums[-1] = values[whole[-2] : last].sum(axis=0, dtype=np.float32)
-    return np.asarray((sums + at_edge[1:] - at_edge[:-1]) / np.float32(step), np.float32)
+def _means(values: NDArray[Any], start: float, step: float, n: int) -> NDArray[np.float32]:
+    """Mean of ``values`` (rows, cols, 3) along the rows over n footprints, each pixel by its share."""
+    low = start + step * np.arange(n)
+    first = np.floor(low).astype(np.intp)
+    flat = values.reshape(len(values), -1)
+    sums = np.zeros((n, flat.shape[1]), np.float32)
+    for cell in first + np.arange(math.ceil(step) + 1)[:, None]:
+        share = np.clip(np.minimum(low + step, cell + 1) - np.maximum(low, cell), 0, None) / step
+        sums += flat[np.clip(cell, 0, len(flat) - 1)] * share.astype(np.float32)[:, None]
+    return sums.reshape(n, *values.shape[1:])

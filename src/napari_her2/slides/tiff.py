@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from napari_her2.slides.tiff_layout import (
     Colours,
     Plane,
     TiffLevel,
+    check_chain,
     main_series,
     tiff_levels,
 )
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["TiffSource", "reads_exactly"]
+
+# tifffile logs what it skips; without a handler Python would print that beside our one sentence.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 ICC_TAG = 34675
 JPEG_START, J2K_START, JPEG_END = b"\xff\xd8", b"\xff\x4f\xff\x51", b"\xff\xd9"
@@ -56,6 +61,7 @@ class TiffSource:
         }
 
     def _parse(self, tiff: tifffile.TiffFile) -> None:
+        check_chain(self._name, tiff)
         index = main_series(self._name, tiff.series)
         self._levels = tiff_levels(self._name, tiff, index)
         for level in self._levels:

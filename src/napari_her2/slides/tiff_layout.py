@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import tifffile
     from numpy.typing import NDArray
 
-__all__ = ["Colours", "Plane", "TiffLevel", "main_series", "tiff_levels"]
+__all__ = ["Colours", "Plane", "TiffLevel", "check_chain", "main_series", "tiff_levels"]
 
 STRIPS_PX = 2**20  # strips are joined to tiles of about this many pixels
 MINISWHITE, MINISBLACK, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6
@@ -78,6 +78,28 @@ class TiffLevel:
     planes: tuple[Plane, ...]
     colours: Colours
     whole: bool = False
+
+
+def check_chain(name: str, tiff: tifffile.TiffFile) -> None:
+    """Refuse a file cut off before its last image: tifffile leaves out what it cannot reach.
+
+    Raises
+    ------
+    SlideError
+        If an image is announced beyond the end of the file.
+    """
+    size = int(tiff.filehandle.size)
+    tiff.filehandle.seek(int(tiff.pages.next_page_offset or 0))
+    announced = int.from_bytes(tiff.filehandle.read(tiff.tiff.offsetsize), _order(tiff))
+    below = [int(offset) for page in tiff.pages for offset in page.subifds or ()]
+    if announced or any(offset >= size for offset in below):
+        raise SlideError(
+            f"{name} is truncated, an image that it announces is missing: copy or export it again"
+        )
+
+
+def _order(tiff: tifffile.TiffFile) -> Literal["little", "big"]:
+    return "little" if tiff.byteorder == "<" else "big"
 
 
 def main_series(name: str, series: Sequence[tifffile.TiffPageSeries]) -> int:
