@@ -7,7 +7,10 @@ falls with the root of the number of pixels, so this is its significance up to a
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,12 +69,12 @@ def search(
     scales : sequence of float
         H&E µm per IHC µm.
     """
-    angles = np.arange(0.0, 360.0, degrees)
-    for scale in scales:
-        side = int(np.ceil(scale * np.hypot(*ihc.shape))) + 2
-        fixed = _Fixed(he, side)
-        poses = [fixed.best_shift(ihc, scale, angle, mirror) for mirror in (False, True) for angle in angles]
-        yield scale, [pose for pose in poses if pose is not None]
+    turns = [(mirror, angle) for mirror in (False, True) for angle in np.arange(0.0, 360.0, degrees)]
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as workers:
+        for scale in scales:
+            fixed = _Fixed(he, int(np.ceil(scale * np.hypot(*ihc.shape))) + 2)
+            poses = workers.map(partial(fixed.best_shift, ihc, scale), turns)
+            yield scale, [pose for pose in poses if pose is not None]
 
 
 def distinct(poses: Sequence[Pose], points_um: NDArray[np.float64], apart_um: float, most: int) -> list[Pose]:
@@ -112,11 +115,11 @@ class _Fixed:
         spectra = fft.rfft2(np.stack(planes), self._padded)
         return _Spectra(spectra[:3], spectra[3], spectra[4], spectra[5])
 
-    def best_shift(self, ihc: Picture, scale: float, degrees: float, mirror: bool) -> Pose | None:
+    def best_shift(self, ihc: Picture, scale: float, turned: tuple[bool, float]) -> Pose | None:
         """Return the best place of the turned IHC, or None where too little tissue can meet."""
         from scipy import fft
 
-        turn = _turn(ihc, scale, degrees, mirror, self._side)
+        turn = _turn(ihc, scale, turned, self._side)
         moving = self._transform(*_drawn(ihc, turn, scale, self._side))
         fixed = self._spectra
         sums = fft.irfft2(
@@ -150,8 +153,9 @@ class _Fixed:
         return Pose(ihc_to_he.inverse, float(score[best]))
 
 
-def _turn(ihc: Picture, scale: float, degrees: float, mirror: bool, side: int) -> Affine:
+def _turn(ihc: Picture, scale: float, turned: tuple[bool, float], side: int) -> Affine:
     """IHC pixels → pixels of a square canvas that holds it at any angle."""
+    mirror, degrees = turned
     linear = scale * Affine.rotation(degrees).linear @ np.diag([1.0, -1.0 if mirror else 1.0])
     centre = np.asarray(ihc.shape) / 2
     return Affine.of(linear, side / 2 - linear @ centre)

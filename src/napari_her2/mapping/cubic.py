@@ -64,7 +64,7 @@ def interpolate(values: NDArray[np.floating], index: NDArray[np.float64]) -> NDA
 
 
 def slopes(values: NDArray[np.floating], index: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return derivatives per node at fractional indices (n, 2) → (n, k, 2); zero across the lattice's edge."""
+    """Return derivatives per node at indices (n, 2) → (n, k, 2); zero beyond the lattice's edge."""
     flat = values.reshape(-1, values.shape[2]).astype(np.float64)
     out = np.empty((len(index), values.shape[2], 2))
     for start in range(0, len(index), _CHUNK):

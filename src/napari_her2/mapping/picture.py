@@ -78,7 +78,8 @@ class Picture:
             return np.asarray(cv2.resize(values, (cols, rows), interpolation=cv2.INTER_AREA), np.float32)
 
         weight = shrunk(self.seen.astype(np.float32))
-        dark = shrunk(np.where(self.seen, self.dark, np.float32(0))) / np.maximum(weight, np.float32(1e-3))
+        total = shrunk(np.where(self.seen, self.dark, np.float32(0)))
+        dark = np.asarray(total / np.maximum(weight, 1e-3), np.float32)
         pixel_um = (self.size_um[0] / rows, self.size_um[1] / cols)
         tissue = shrunk(self.tissue.astype(np.float32)) > 0.5
         return Picture(dark, tissue, weight > 0.5, pixel_um, self.origin_um)

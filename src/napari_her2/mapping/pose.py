@@ -1,93 +1,32 @@
-"""From a first guess to an affine map: block matching and a robust fit, coarse to fine."""
+"""From a first guess to an affine map: block matching and a robust fit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_her2.mapping.blocks import block_centres, match_blocks
-from napari_her2.mapping.coarse import Pose
-from napari_her2.mapping.features import describe
+from napari_her2.mapping.compare import LEAST_BLOCKS
 from napari_her2.mapping.fitting import robust_fit
-from napari_her2.mapping.picture import resampled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
     from napari_her2.geometry import Affine
     from napari_her2.mapping.blocks import Matches
+    from napari_her2.mapping.compare import Level
     from napari_her2.mapping.fitting import Form
     from napari_her2.mapping.picture import Picture
 
-__all__ = ["Comparison", "compare", "refine"]
+__all__ = ["refine"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
-    """Both slides on the grid of the H&E.
-
-    Attributes
-    ----------
-    he : Picture
-    drawn : Picture
-        The IHC on the same grid.
-    fixed, moving : ndarray of shape (rows, cols, 4)
-        Their features.
-    """
-
-    he: Picture
-    drawn: Picture
-    fixed: NDArray[np.float32]
-    moving: NDArray[np.float32]
-
-    @property
-    def common(self) -> NDArray[np.bool_]:
-        """Where both slides were seen."""
-        return self.he.seen & self.drawn.seen
-
-    @property
-    def shared_tissue(self) -> NDArray[np.bool_]:
-        """Where both slides have tissue."""
-        return self.he.tissue & self.drawn.tissue & self.common
-
-    def agreement(self) -> float:
-        """Correlation of the features over the common field, -1 to 1."""
-        mask = self.common & (self.he.tissue | self.drawn.tissue)
-        fixed, moving = self.fixed[mask], self.moving[mask]
-        power = float(np.sqrt((fixed**2).sum() * (moving**2).sum()))
-        return float((fixed * moving).sum()) / power if power > 0 else 0.0
-
-    def matches(self, half: int, step: int, reach: int) -> Matches:
-        """Block matching over the shared tissue."""
-        usable = (self.he.tissue | self.drawn.tissue) & self.common
-        return match_blocks(self.fixed, self.moving, block_centres(usable, half, step), half, reach)
-
-
-def compare(
-    he: Picture, ihc: Picture, carry: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> Comparison:
-    """Draw the IHC on the H&E's grid; ``carry`` maps H&E µm to IHC µm."""
-    drawn = resampled(ihc, he, carry)
-    return Comparison(he, drawn, describe(he.dark, he.seen), describe(drawn.dark, drawn.seen))
-
-
-def refine(he: Picture, ihc: Picture, affine_um: Affine, *, form: Form, rounds: int = 3) -> Pose:
-    """Improve a map at one µm/px; the score is the agreement times the root of the overlap."""
+def refine(level: Level, affine_um: Affine, form: Form, *, half: int = 8, rounds: int = 3) -> Affine:
+    """Improve an affine map (H&E µm → IHC µm) at one µm/px with blocks of 2 * half pixels."""
     for turn in range(rounds):
-        seen = compare(he, ihc, affine_um)
-        half, reach = 8, (8, 6, 4)[min(turn, 2)]
-        found = seen.matches(half, half, reach)
-        if len(found) < 6:
+        found = level.compare(affine_um).matches(half, half, (8, 6, 4)[min(turn, 2)])
+        if len(found) < LEAST_BLOCKS:
             break
-        affine_um = _moved(affine_um, he, found, form)
-    seen = compare(he, ihc, affine_um)
-    smaller = max(min(int(he.tissue.sum()), int(seen.drawn.tissue.sum())), 1)
-    overlap = float(seen.shared_tissue.sum()) / smaller
-    return Pose(affine_um, seen.agreement() * np.sqrt(overlap))
+        affine_um = _moved(affine_um, level.he, found, form)
+    return affine_um
 
 
 def _moved(affine_um: Affine, he: Picture, found: Matches, form: Form) -> Affine:

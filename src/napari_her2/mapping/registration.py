@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_her2.errors import MappingError
-from napari_her2.events import Progress, StageDone, Steps, drain
+from napari_her2.events import Progress, Steps, drain
 from napari_her2.geometry import Box
-from napari_her2.mapping.frame import Lattice, SlideFrame
+from napari_her2.mapping.assemble import Pair, align
+from napari_her2.mapping.frame import SlideFrame
 from napari_her2.mapping.picture import Picture, darkness, guess_tissue
-from napari_her2.mapping.pose import compare, refine
 from napari_her2.mapping.settings import MappingSettings
-from napari_her2.mapping.slide_mapping import FAR_UM, MappingQuality, SlideMapping
-from napari_her2.mapping.start import find_start
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_her2.geometry import Affine
     from napari_her2.mapping.landmarks import Landmarks
-    from napari_her2.mapping.pose import Comparison
+    from napari_her2.mapping.slide_mapping import SlideMapping
     from napari_her2.slides import Slide
     from napari_her2.tissue import TissueMask
 
@@ -59,12 +55,10 @@ def register(
         If one of the slides shows no tissue.
     """
     wishes = settings or MappingSettings()
-    pictures: list[Picture] = []
-    for slide, tissue in ((he, he_tissue), (ihc, ihc_tissue)):
-        yield Progress("mapping", len(pictures), 4, "steps")
-        pictures.append(_picture_of(slide, tissue, wishes))
-    frames = [SlideFrame((slide.shape[0], slide.shape[1]), slide.um_per_px) for slide in (he, ihc)]
-    return (yield from _register(pictures, frames, landmarks, wishes))
+    yield Progress("mapping", 0, 4, "steps")
+    pictures = _picture_of(he, he_tissue, wishes), _picture_of(ihc, ihc_tissue, wishes)
+    frames = _frame(he), _frame(ihc)
+    return (yield from align(Pair(*pictures, frames), landmarks, wishes))
 
 
 def register_images(  # noqa: PLR0913 - two of each, as pictures come without a slide's facts
@@ -80,18 +74,18 @@ def register_images(  # noqa: PLR0913 - two of each, as pictures come without a 
 ) -> SlideMapping:
     """Align two plain pictures (rows, cols, 3); their masks, where given, have the pictures' shape."""
     wishes = settings or MappingSettings()
-    pictures = [
+    he, ihc = (
         _picture(rgb, um_per_px, tissue, wishes)
         for rgb, um_per_px, tissue in (
             (he_rgb, he_um_per_px, he_tissue),
             (ihc_rgb, ihc_um_per_px, ihc_tissue),
         )
-    ]
-    frames = [
-        SlideFrame((rgb.shape[0], rgb.shape[1]), um_per_px)
-        for rgb, um_per_px in ((he_rgb, he_um_per_px), (ihc_rgb, ihc_um_per_px))
-    ]
-    return drain(_register(pictures, frames, landmarks, wishes))
+    )
+    frames = (
+        SlideFrame((he_rgb.shape[0], he_rgb.shape[1]), he_um_per_px),
+        SlideFrame((ihc_rgb.shape[0], ihc_rgb.shape[1]), ihc_um_per_px),
+    )
+    return drain(align(Pair(he, ihc, frames), landmarks, wishes))
 
 
 def _picture(
@@ -101,6 +95,10 @@ def _picture(
     found = guess_tissue(dark, um_per_px) if tissue is None else tissue
     picture = Picture(dark, found, np.ones(found.shape, bool), (um_per_px, um_per_px)).cropped_to_tissue()
     return picture.at(max(max(picture.size_um) / settings.largest_px, settings.finest_um_per_px))
+
+
+def _frame(slide: Slide) -> SlideFrame:
+    return SlideFrame((slide.shape[0], slide.shape[1]), slide.um_per_px)
 
 
 def _picture_of(slide: Slide, tissue: TissueMask, settings: MappingSettings) -> Picture:
@@ -146,54 +144,3 @@ def _labels_at(
         for axis in (0, 1)
     )
     return tissue.labels[rows[:, None], cols[None, :]]
-
-
-def _register(
-    pictures: list[Picture], frames: list[SlideFrame], landmarks: Landmarks | None, settings: MappingSettings
-) -> Steps[SlideMapping]:
-    began = time.perf_counter()
-    he, ihc = pictures
-    start = find_start(he, ihc, settings)
-    yield Progress("mapping", 3, 4, "steps")
-    affine = start.pose.affine_um
-    finest = max(he.um_per_px, ihc.um_per_px)
-    for factor in (2.0, 1.0):
-        affine = refine(
-            he.at(finest * factor), ihc.at(finest * factor), affine, form="affine", rounds=2
-        ).affine_um
-    seen = compare(he.at(finest), ihc.at(finest), affine)
-    mapping = _judged(seen, affine, frames, start.margin)
-    yield StageDone("mapping", time.perf_counter() - began)
-    return mapping
-
-
-def _judged(seen: Comparison, affine: Affine, frames: list[SlideFrame], margin: float) -> SlideMapping:
-    found = seen.matches(16, 24, 8)
-    miss = np.linalg.norm(found.shifts, axis=1) * seen.he.um_per_px
-    good = found.scores > np.median(found.scores) if len(found) else np.zeros(0, bool)
-    p50, p90 = np.percentile(miss[good], [50, 90]) if good.any() else (FAR_UM, FAR_UM)
-    smaller = max(min(int(seen.he.tissue.sum()), int(seen.drawn.tissue.sum())), 1)
-    overlap = float(seen.shared_tissue.sum()) / smaller
-    doubt = margin < 0.02 or overlap < 0.4
-    quality = MappingQuality(
-        kind="affine",
-        residual_um_p50=float(p50),
-        residual_um_p90=float(p90),
-        overlap_fraction=overlap,
-        min_jacobian=abs(affine.determinant),
-        needs_review=bool(doubt),
-        reason=f"lead over the next best pose {margin:.0%}, shared tissue {overlap:.0%}",
-    )
-    trust = Lattice.over(frames[0].size_um, max(frames[0].size_um) / 100, 2)
-    nodes = trust.nodes_um
-    pixels = np.floor(seen.he.to_um.inverse(nodes)).astype(int)
-    import cv2
-
-    near = cv2.dilate(seen.shared_tissue.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
-    within = ((pixels >= 0) & (pixels < near.shape)).all(axis=1)
-    shared = np.zeros(len(nodes))
-    shared[within] = near[pixels[within, 0], pixels[within, 1]]
-    values = np.stack([np.full(len(nodes), float(p90)), shared], axis=1).reshape(trust.values.shape)
-    return SlideMapping(
-        he=frames[0], ihc=frames[1], affine_um=affine, trust=trust.with_values(values), quality=quality
-    )

@@ -19,6 +19,8 @@ class MappingSettings:
         Longest side of a working image.
     angle_step : float
         Step of the first search, degrees; must divide 90, so that a turned slide gives the same result.
+    wide_angle_step : float
+        The same for the search over scales.
     scales : tuple of float
         H&E µm per IHC µm that are tried if the pixel sizes as stated do not lead to a convincing match.
     nonrigid : bool
@@ -28,11 +30,13 @@ class MappingSettings:
     finest_um_per_px: float = 2.0
     largest_px: int = 1200
     angle_step: float = 6.0
+    wide_angle_step: float = 7.5
     scales: tuple[float, ...] = (0.7, 0.78, 0.88, 1.13, 1.27, 1.42)
     nonrigid: bool = True
 
     def __post_init__(self) -> None:
-        if self.angle_step <= 0 or (90 / self.angle_step) % 1:
-            raise ValueError(f"angle_step must divide 90, got {self.angle_step}")
+        for step in (self.angle_step, self.wide_angle_step):
+            if step <= 0 or (90 / step) % 1:
+                raise ValueError(f"a step of the angle must divide 90, got {step}")
         if self.largest_px < 128 or self.finest_um_per_px <= 0:
             raise ValueError(f"a working image needs at least 128 px and a pixel size, got {self}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_her2.mapping.trust import FAR_UM
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -16,12 +18,9 @@ if TYPE_CHECKING:
     from napari_her2.mapping.flow import Flow
     from napari_her2.mapping.frame import Lattice, SlideFrame
 
-__all__ = ["FAR_UM", "MappingQuality", "Side", "SlideMapping"]
+__all__ = ["MappingQuality", "Side", "SlideMapping"]
 
 Side = Literal["he", "ihc"]
-
-FAR_UM = 1000.0
-"""Stated error of a point that lies outside the overlap (µm, at least)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +111,7 @@ class SlideMapping:
     def error_um(self, points_px: ArrayLike, side: Side = "ihc") -> NDArray[np.float64]:
         """Local error of points (n, 2) of ``side``, µm: nine in ten true errors are below it.
 
-        Outside the overlap it is at least :data:`FAR_UM`.
+        Outside the overlap it is at least :data:`~napari_her2.mapping.trust.FAR_UM`.
         """
         he_um, _ = self._both_um(points_px, side)
         near = self.trust.linear_at(he_um)[:, 0]

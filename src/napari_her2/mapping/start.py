@@ -9,20 +9,19 @@ import numpy as np
 
 from napari_her2.errors import MappingError
 from napari_her2.mapping.coarse import Pose, distinct, search
+from napari_her2.mapping.compare import Level, support
 from napari_her2.mapping.pose import refine
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_her2.mapping.picture import Picture
     from napari_her2.mapping.settings import MappingSettings
 
 __all__ = ["Start", "find_start"]
 
-_GLANCE_PX = 128
+_GLANCE_PX, _WIDE_PX, _CLOSER_PX = 128, 96, 256
 _CANDIDATES = 8
-_CONVINCING = 0.06
-"""Lead over the runner-up, relative, with which no other scale is tried."""
+_CONVINCING = 0.25, 0.5
+"""Lead over the runner-up and support with which no other scale is tried."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,17 +52,24 @@ def find_start(he: Picture, ihc: Picture, settings: MappingSettings) -> Start:
         side = "H&E" if not he.tissue.any() else "IHC"
         raise MappingError(f"the {side} slide shows no tissue to align: check that it is the right file")
     extent = max(float(np.hypot(*he.size_um)), float(np.hypot(*ihc.size_um)))
-    glance = he.at(extent / _GLANCE_PX), ihc.at(extent / _GLANCE_PX)
-    closer = he.at(extent / _GLANCE_PX / 2), ihc.at(extent / _GLANCE_PX / 2)
-    points = glance[0].to_um(np.argwhere(glance[0].tissue)[::7] + 0.5)
+    closer = Level.of(he, ihc, extent / _CLOSER_PX)
+    points = closer.he.to_um(np.argwhere(closer.he.tissue)[::29] + 0.5)
     found: list[Pose] = []
-    for scales in ((1.0,), settings.scales):
+    best: list[Pose] = []
+    for width, degrees, scales in (
+        (_GLANCE_PX, settings.angle_step, (1.0,)),
+        (_WIDE_PX, settings.wide_angle_step, settings.scales),
+    ):
+        glance = Level.of(he, ihc, extent / width)
         fresh = [
-            pose for _, poses in search(*glance, degrees=settings.angle_step, scales=scales) for pose in poses
+            pose
+            for _, poses in search(glance.he, glance.ihc, degrees=degrees, scales=scales)
+            for pose in poses
         ]
-        found += _closer(fresh, glance, closer, points, extent)
+        likely = distinct(fresh, points, 0.06 * extent, _CANDIDATES)
+        found += [_closer(pose, glance, closer) for pose in likely]
         best = distinct(found, points, 0.04 * extent, 2)
-        if best and _margin(best) >= _CONVINCING:
+        if best and _margin(best) >= _CONVINCING[0] and best[0].score >= _CONVINCING[1]:
             break
     if not best:
         raise MappingError(
@@ -76,13 +82,7 @@ def _margin(best: list[Pose]) -> float:
     return 1.0 if len(best) < 2 else 1 - best[1].score / max(best[0].score, 1e-9)
 
 
-def _closer(
-    poses: list[Pose],
-    glance: tuple[Picture, Picture],
-    closer: tuple[Picture, Picture],
-    points: NDArray[np.float64],
-    extent: float,
-) -> list[Pose]:
-    likely = distinct(poses, points, 0.06 * extent, _CANDIDATES)
-    turned = [refine(*glance, pose.affine_um, form="similarity") for pose in likely]
-    return [refine(*closer, pose.affine_um, form="affine") for pose in turned]
+def _closer(pose: Pose, glance: Level, closer: Level) -> Pose:
+    turned = refine(glance, pose.affine_um, "similarity")
+    affine_um = refine(closer, turned, "affine", half=12)
+    return Pose(affine_um, support(closer.compare(affine_um)))

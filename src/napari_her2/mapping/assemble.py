@@ -1,0 +1,161 @@
+"""The story of a registration: pose, affine part, smooth part, and what it is worth."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_her2.events import Progress, StageDone
+from napari_her2.mapping.choose import foretold
+from napari_her2.mapping.compare import Level, support
+from napari_her2.mapping.fitting import robust_fit
+from napari_her2.mapping.flow import Flow
+from napari_her2.mapping.frame import Lattice
+from napari_her2.mapping.judge import Evidence, judged
+from napari_her2.mapping.nonrigid import Stage, blocks_say, follow
+from napari_her2.mapping.pose import refine
+from napari_her2.mapping.slide_mapping import SlideMapping
+from napari_her2.mapping.smoothing import Smoother
+from napari_her2.mapping.start import find_start
+from napari_her2.mapping.trust import trust_in
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_her2.events import Steps
+    from napari_her2.geometry import Affine
+    from napari_her2.mapping.frame import SlideFrame
+    from napari_her2.mapping.landmarks import Landmarks
+    from napari_her2.mapping.picture import Picture
+    from napari_her2.mapping.settings import MappingSettings
+
+__all__ = ["Pair", "align"]
+
+_NODES = 48
+_FACTORS = (4.0, 2.0, 1.0)
+_REACHES = (0.04, 0.03, 0.02)
+_STEPS = (8, 12, 14)
+_LEAST_JACOBIAN = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """The two slides as registration sees them.
+
+    Attributes
+    ----------
+    he, ihc : Picture
+    frames : tuple of SlideFrame
+        Of the H&E and of the IHC.
+    """
+
+    he: Picture
+    ihc: Picture
+    frames: tuple[SlideFrame, SlideFrame]
+
+    def level(self, um_per_px: float, affine_um: Affine) -> Level:
+        """Return both at one µm/px of the H&E."""
+        return Level.of(self.he, self.ihc, um_per_px, _stretch(affine_um))
+
+    def finest(self, affine_um: Affine) -> float:
+        """Return the pixel size, in the H&E's µm, at which both are sharp."""
+        return max(self.he.um_per_px, self.ihc.um_per_px / _stretch(affine_um))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bent:
+    """A map of a certain kind."""
+
+    kind: str
+    affine_um: Affine
+    flow: Flow | None
+
+    def __call__(self, points_um: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.affine_um(points_um if self.flow is None else self.flow(points_um))
+
+
+def align(pair: Pair, landmarks: Landmarks | None, settings: MappingSettings) -> Steps[SlideMapping]:
+    """Register two pictures."""
+    began = time.perf_counter()
+    yield Progress("mapping", 1, 4, "steps")
+    start = find_start(pair.he, pair.ihc, settings)
+    yield Progress("mapping", 2, 4, "steps")
+    affine_um = start.pose.affine_um
+    finest = pair.finest(affine_um)
+    for factor in (2.0, 1.0):
+        affine_um = refine(pair.level(finest * factor, affine_um), affine_um, "affine", half=12, rounds=2)
+    yield Progress("mapping", 3, 4, "steps")
+    bent = _bent(pair, affine_um, settings)
+    mapping = _finished(pair, bent, start.margin)
+    yield Progress("mapping", 4, 4, "steps")
+    yield StageDone("mapping", time.perf_counter() - began)
+    return mapping
+
+
+def _bent(pair: Pair, affine_um: Affine, settings: MappingSettings) -> _Bent:
+    """Follow the blocks smoothly, then keep the simplest kind that does as well."""
+    extent = float(np.hypot(*pair.he.size_um))
+    finest = pair.finest(affine_um)
+    stages = [
+        Stage(um_per_px=finest * factor, reach_um=extent * reach, step=step)
+        for factor, reach, step in zip(_FACTORS, _REACHES, _STEPS, strict=True)
+    ]
+    smoother = Smoother.of(_lattice(pair.he, extent / _NODES), _tissue_um2(pair.he))
+    levels = [pair.level(stage.um_per_px, affine_um) for stage in stages]
+    flow = follow(levels, stages, affine_um, smoother) if settings.nonrigid else Flow.of(smoother.lattice)
+    wishes = blocks_say(levels[1], stages[1], flow, affine_um)
+    kind = foretold(wishes, affine_um, smoother, stages[-1].reach_um) if len(wishes) else "affine"
+    if (
+        kind == "nonrigid"
+        and settings.nonrigid
+        and flow.min_jacobian(pair.frames[0].size_um) > _LEAST_JACOBIAN
+    ):
+        return _Bent("nonrigid", affine_um, flow)
+    if kind == "rigid":
+        scales = tuple(finest * factor for factor in (8.0, 4.0, 2.0, 2.0))
+        onto = affine_um(wishes.target_um)
+        affine_um, _ = robust_fit(wishes.source_um, onto, wishes.weights, "rigid", scales)
+        return _Bent("rigid", affine_um, None)
+    return _Bent("affine", affine_um, None)
+
+
+def _stretch(affine_um: Affine) -> float:
+    return float(np.sqrt(abs(affine_um.determinant)))
+
+
+def _tissue_um2(picture: Picture) -> float:
+    return float(picture.tissue.sum()) * picture.um_per_px**2
+
+
+def _lattice(he: Picture, spacing_um: float) -> Lattice:
+    flat = Lattice.over(he.size_um, spacing_um, 2)
+    origin = (flat.origin_um[0] + he.origin_um[0], flat.origin_um[1] + he.origin_um[1])
+    return Lattice(flat.values, origin, spacing_um)
+
+
+def _finished(pair: Pair, bent: _Bent, margin: float) -> SlideMapping:
+    level = pair.level(2 * pair.finest(bent.affine_um), bent.affine_um)
+    seen = level.compare(bent)
+    trust = trust_in(seen, pair.frames[0])
+    flow_jacobian = 1.0 if bent.flow is None else bent.flow.min_jacobian(pair.frames[0].size_um)
+    evidence = Evidence(
+        margin=margin,
+        support=support(seen),
+        agreeing=trust.agreeing,
+        overlap_fraction=seen.overlap_fraction,
+        min_jacobian=abs(bent.affine_um.determinant) * flow_jacobian,
+        p50_um=trust.p50_um,
+        p90_um=trust.p90_um,
+        diagonal_um=pair.frames[1].diagonal_um,
+    )
+    return SlideMapping(
+        he=pair.frames[0],
+        ihc=pair.frames[1],
+        affine_um=bent.affine_um,
+        flow=bent.flow,
+        trust=trust.lattice,
+        quality=judged(bent.kind, evidence),
+    )
