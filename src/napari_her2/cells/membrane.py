@@ -7,9 +7,23 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.cells.polar import RAYS, STEP_UM, STEPS, Rasters, follow, ridge, unroll
+from napari_her2.cells.polar import (
+    ACROSS,
+    BESIDE_UM,
+    RAYS,
+    STEP_UM,
+    STEPS,
+    Rasters,
+    cross_sections,
+    follow,
+    ridge,
+    sharpness,
+    unroll,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 __all__ = ["Borders", "Rays", "borders_of", "measure_rays", "stained_rays"]
@@ -18,9 +32,11 @@ CHUNK: Final = 192
 """Cells unrolled at once: keeps memory small and the data in the cache."""
 
 HALF_LINE_UM: Final = 1.25
+AWAY_UM: Final = (1.25, 2.75)
 NEIGHBOUR_UM: Final = (1.25, 2.0, 3.0)
 FOOT: Final = 0.65
 SHORTEST_RUN: Final = 5
+LONGEST_GAP: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,10 +45,12 @@ class Rays:
 
     Attributes
     ----------
+    sharpness_od : float32
+        DAB of the line above what lies right beside it; near 0 where there is no line.
     height_od : float32
-        DAB of the line above the higher of its two flanks; noise around 0 where there is none.
-    peak_od : float32
-        DAB on the line.
+        DAB of the line above the greater mean of both sides at 1.25 to 2.75 um.
+    excess_od : float32
+        DAB of the line above the cell's cytoplasm.
     mass : float32
         DAB across the line above the cell's cytoplasm, log10 OD x um. Blur spreads a thin line but
         keeps its mass.
@@ -42,8 +60,9 @@ class Rays:
         Label of the cell on the far side; 0 if there is none.
     """
 
+    sharpness_od: NDArray[np.float32]
     height_od: NDArray[np.float32]
-    peak_od: NDArray[np.float32]
+    excess_od: NDArray[np.float32]
     mass: NDArray[np.float32]
     width_um: NDArray[np.float32]
     neighbour: NDArray[np.int32]
@@ -53,9 +72,8 @@ class Rays:
         """Rays of several chunks of cells."""
         if not parts:
             empty = np.empty((0, RAYS), np.float32)
-            return cls(
-                height_od=empty, peak_od=empty, mass=empty, width_um=empty, neighbour=empty.astype(np.int32)
-            )
+            floats = dict.fromkeys(cls.__slots__[:-1], empty)
+            return cls(**floats, neighbour=empty.astype(np.int32))
         return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in cls.__slots__})
 
 
@@ -72,45 +90,42 @@ def _measure(
     rasters: Rasters, centres: NDArray[np.float64], names: NDArray[np.int32], growth_um: float
 ) -> Rays:
     seen = unroll(rasters, centres, names, growth_um)
-    inner, outer = ridge(seen.brown)
-    height = seen.brown - np.maximum(inner, outer)
-    height = (height + np.roll(height, 1, axis=1) + np.roll(height, -1, axis=1)) * np.float32(1 / 3)
-    line = follow(height, seen.allowed)
-
-    def on_line(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.take_along_axis(values, line[..., None], axis=2)[..., 0]
-
-    cytoplasm = np.median(on_line(inner), axis=1)
+    line = follow(ridge(seen.brown), seen.allowed)
+    across = cross_sections(rasters.brown, rasters.um_per_px, centres, line)
+    peak = across[..., ACROSS]
+    beside, away = _flank(across, BESIDE_UM, np.max), _flank(across, AWAY_UM, np.mean)
+    sharp = sharpness(peak, beside, away)
+    cytoplasm = np.median(away, axis=1)
     return Rays(
-        height_od=on_line(height),
-        peak_od=on_line(seen.brown),
-        mass=_mass(seen.brown, line, cytoplasm),
-        width_um=_width(seen.brown, line, on_line(np.maximum(inner, outer))),
+        sharpness_od=(sharp + np.roll(sharp, 1, axis=1) + np.roll(sharp, -1, axis=1)) * np.float32(1 / 3),
+        height_od=peak - away,
+        excess_od=peak - cytoplasm[:, None],
+        mass=_mass(across, cytoplasm),
+        width_um=_width(across, peak - 0.5 * (peak - away)),
         neighbour=_beyond(seen.territory, line, names),
     )
 
 
-def _around(line: NDArray[np.intp], reach_um: float) -> NDArray[np.intp]:
-    reach = round(reach_um / STEP_UM)
-    return np.clip(line[..., None] + np.arange(-reach, reach + 1), 0, STEPS - 1)
-
-
-def _mass(
-    brown: NDArray[np.float32], line: NDArray[np.intp], cytoplasm: NDArray[np.float32]
+def _flank(
+    across: NDArray[np.float32], span_um: tuple[float, float], of: Callable[..., NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    across = np.take_along_axis(brown, _around(line, HALF_LINE_UM), axis=2)
-    return np.asarray(np.maximum(across.sum(axis=2) - across.shape[2] * cytoplasm[:, None], 0) * STEP_UM)
+    """Greater one of ``of`` (mean or maximum) over a span on either side of the line."""
+    near, far = (round(length / STEP_UM) for length in span_um)
+    inner = of(across[..., ACROSS - far : ACROSS - near + 1], axis=2)
+    return np.maximum(inner, of(across[..., ACROSS + near : ACROSS + far + 1], axis=2))
 
 
-def _width(
-    brown: NDArray[np.float32], line: NDArray[np.intp], flank: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Full width at half height above the flank, counted in steps."""
-    across = np.take_along_axis(brown, _around(line, 2.0), axis=2)
-    middle = across.shape[2] // 2
-    above = across > (0.5 * (across[..., middle] + flank))[..., None]
-    right = np.logical_and.accumulate(above[..., middle:], axis=2).sum(axis=2)
-    left = np.logical_and.accumulate(above[..., middle::-1], axis=2).sum(axis=2)
+def _mass(across: NDArray[np.float32], cytoplasm: NDArray[np.float32]) -> NDArray[np.float32]:
+    half = round(HALF_LINE_UM / STEP_UM)
+    line = across[..., ACROSS - half : ACROSS + half + 1]
+    return np.asarray(np.maximum(line.sum(axis=2) - line.shape[2] * cytoplasm[:, None], 0) * STEP_UM)
+
+
+def _width(across: NDArray[np.float32], half: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Full width at half height, counted in steps."""
+    above = across > half[..., None]
+    right = np.logical_and.accumulate(above[..., ACROSS:], axis=2).sum(axis=2)
+    left = np.logical_and.accumulate(above[..., ACROSS::-1], axis=2).sum(axis=2)
     return np.asarray((right + left - 1) * STEP_UM, np.float32)
 
 
@@ -151,25 +166,39 @@ class Borders:
     width_um: NDArray[np.float32]
 
 
-def stained_rays(height_od: NDArray[np.float32], faint_od: float) -> NDArray[np.bool_]:
-    """Which rays carry a membrane: runs of neighbouring rays, long and high enough together.
+def stained_rays(rays: Rays, faint_od: float) -> NDArray[np.bool_]:
+    """Which rays carry a membrane, (cells, 72).
 
-    A ray belongs to a run from two thirds of ``faint_od``; gaps of one or two rays (corners, where
-    three cells meet) are bridged unless the line sinks below its flanks. A run counts if it is
-    at least five rays long (about 2.5 um) and ``faint_od`` high on average.
+    Neighbouring rays form a run from two thirds of ``faint_od``; a run counts if it is at least five
+    rays long (about 2.5 um) and as sharp as ``faint_od`` on average. Then gaps of up to five rays
+    between runs are bridged where the line stays half as dense as beside the gap: corners, where
+    three membranes meet, are dense but not sharp.
     """
-    candidate = height_od > FOOT * faint_od
-    bridged = candidate.copy()
-    for before, after in ((1, 1), (1, 2), (2, 1)):
-        gap = np.roll(candidate, before, axis=1) & np.roll(candidate, -after, axis=1)
-        bridged |= gap & (height_od > 0)
-    number = np.cumsum(bridged & ~np.roll(bridged, 1, axis=1), axis=1)
-    number = np.where(number == 0, number[:, -1:], number)
-    run = (np.where(bridged, number, 0) + (np.arange(len(number)) * (RAYS + 1))[:, None]).ravel()
-    length = np.maximum(np.bincount(run), 1)
-    mean = np.bincount(run, height_od.ravel()) / length
+    candidate = rays.sharpness_od > FOOT * faint_od
+    candidate = _bridged(candidate, rays.sharpness_od > 0, 1)
+    run, length = _runs(candidate)
+    mean = np.bincount(run.ravel(), rays.sharpness_od.ravel()) / length
     counts = (length >= SHORTEST_RUN) & (mean > faint_od)
-    return np.asarray(counts[run].reshape(bridged.shape) & bridged)
+    stained = counts[run] & candidate
+    level = np.where(stained, rays.excess_od, 0).sum(axis=1) / np.maximum(stained.sum(axis=1), 1)
+    return _bridged(stained, rays.excess_od > 0.5 * level[:, None], LONGEST_GAP)
+
+
+def _bridged(on: NDArray[np.bool_], may: NDArray[np.bool_], longest: int) -> NDArray[np.bool_]:
+    """Fill gaps of up to ``longest`` rays that lie between rays and where all rays may be filled."""
+    off = ~on
+    run, length = _runs(off)
+    allowed = np.bincount(run.ravel(), (may | on).ravel()) >= length
+    some = on.any(axis=1, keepdims=True)
+    return np.asarray(on | (off & allowed[run] & (length[run] <= longest) & some))
+
+
+def _runs(on: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give each ray the number of its circular run and the lengths of the runs by number."""
+    number = np.cumsum(on & ~np.roll(on, 1, axis=1), axis=1)
+    number = np.where(number == 0, number[:, -1:], number)
+    run = np.where(on, number, 0) + (np.arange(len(on)) * (RAYS + 1))[:, None]
+    return run, np.maximum(np.bincount(run.ravel()), 1)
 
 
 def borders_of(rays: Rays, faint_od: float) -> Borders:
@@ -179,7 +208,7 @@ def borders_of(rays: Rays, faint_od: float) -> Borders:
     key = (np.arange(count, dtype=np.int64)[:, None] * (int(far.max(initial=0)) + 1) + far).ravel()
     names, of = np.unique(key, return_inverse=True)
     base = int(far.max(initial=0)) + 1
-    stained = stained_rays(rays.height_od, faint_od).ravel().astype(np.float64)
+    stained = stained_rays(rays, faint_od).ravel().astype(np.float64)
 
     def total(values: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.asarray(np.bincount(of, values, minlength=len(names)), np.float64)

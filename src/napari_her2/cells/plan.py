@@ -12,7 +12,7 @@ from napari_her2.cells.planes import TileStain, stain_planes
 from napari_her2.cells.settings import COARSEST_UM_PER_PX
 from napari_her2.errors import SlideError
 from napari_her2.geometry import Box
-from napari_her2.stain import H_DAB, estimate_vectors, optical_density
+from napari_her2.stain import H_DAB_CAMERA, estimate_vectors, optical_density
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,8 @@ WORK_UM_PER_PX: Final = 0.25
 NUCLEUS_OD: Final = (0.06, 0.35)
 SAMPLE_PX: Final = 192
 MOST_SAMPLES: Final = 40
+CONTRAST_UM: Final = (0.3, 3.0)
+SATURATED_OD: Final = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,22 @@ def measure_stain(slide: Slide, work: WorkLevel, area: Box, mask: TissueMask | N
     """
     white = slide.white
     samples = [read_work(slide, work, box) for box in _sample_boxes(area, work, mask)]
-    density = np.concatenate([optical_density(rgb, white).reshape(-1, 3) for rgb in samples])
-    tissue = density[density.sum(axis=1) > 0.15]
-    vectors = estimate_vectors(tissue, H_DAB)
+    contrast = np.concatenate([_contrast(rgb, white, work.um_per_px) for rgb in samples])
+    vectors = estimate_vectors(contrast, H_DAB_CAMERA)
     found = [_signal(rgb, work.um_per_px, TileStain(white=white, vectors=vectors)) for rgb in samples]
     return TileStain(white=white, vectors=vectors, nucleus_od=_between(np.concatenate(found)))
+
+
+def _contrast(
+    rgb: NDArray[np.uint8], white: tuple[float, float, float], um_per_px: float
+) -> NDArray[np.float32]:
+    """Densities of fine structure above its surroundings, (n, 3): what lies diffusely below is gone."""
+    import cv2
+
+    density = optical_density(rgb, white)
+    fine, broad = (cv2.GaussianBlur(density, (0, 0), sigma / um_per_px) for sigma in CONTRAST_UM)
+    believed = density.max(axis=2) < SATURATED_OD
+    return np.asarray((fine - broad)[believed], np.float32)
 
 
 def _sample_boxes(area: Box, work: WorkLevel, mask: TissueMask | None) -> list[Box]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.stain import H_DAB, StainVectors, density_table
+from napari_her2.stain import H_DAB_CAMERA, StainVectors, density_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ __all__ = ["NUCLEUS_UM_PER_PX", "Planes", "TileStain", "nucleus_scale", "stain_p
 NUCLEUS_UM_PER_PX: Final = 0.5
 """Pixel size at which nuclei are sought; membranes use the full resolution."""
 
-BROWN_SMOOTH_UM: Final = 0.3
+BROWN_SMOOTH_UM: Final = 0.25
 
 STRIP: Final = 64
 """Rows of the nucleus raster unmixed at once: the colour planes stay in the cache."""
@@ -37,7 +37,7 @@ class TileStain:
     """
 
     white: tuple[float, float, float]
-    vectors: StainVectors = H_DAB
+    vectors: StainVectors = H_DAB_CAMERA
     nucleus_od: float = 0.15
 
 

@@ -17,13 +17,28 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["RAYS", "STEPS", "STEP_UM", "Rasters", "Unrolled", "follow", "ridge", "unroll"]
+__all__ = [
+    "ACROSS",
+    "RAYS",
+    "STEPS",
+    "STEP_UM",
+    "Rasters",
+    "Unrolled",
+    "cross_sections",
+    "follow",
+    "ridge",
+    "sharpness",
+    "unroll",
+]
 
 RAYS: Final = 72
 STEP_UM: Final = 0.25
 STEPS: Final = 60
-FLANK_UM: Final = (1.25, 2.75)
-BEYOND_UM: Final = 1.5
+BESIDE_UM: Final = (0.75, 1.5)
+AWAY_UM: Final = 2.0
+BLUSH_OD: Final = 0.35
+ACROSS: Final = 12
+BEYOND_UM: Final = 2.5
 INSIDE_UM: Final = 0.5
 BEND: Final = 0.004
 _FORBIDDEN: Final = np.float32(-100.0)
@@ -82,6 +97,24 @@ def _offsets(um_per_px: float) -> tuple[NDArray[np.float64], NDArray[np.float64]
     return np.rint(np.sin(angle) * radius * 32) / 32, np.rint(np.cos(angle) * radius * 32) / 32
 
 
+def _sampled(
+    image: NDArray[np.float32], rows: NDArray[np.float64], cols: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Bilinear samples at corner-based places, which are multiples of 1/32 px; any shape (a, b, c)."""
+    import cv2
+
+    a, b, c = rows.shape
+    across, along = (x.reshape(a * b, c) - 0.5 for x in (cols, rows))
+    got = cv2.remap(
+        image,
+        across.astype(np.float32),
+        along.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(got, np.float32).reshape(a, b, c)
+
+
 def unroll(
     rasters: Rasters, centres: NDArray[np.float64], names: NDArray[np.int32], growth_um: float
 ) -> Unrolled:
@@ -91,26 +124,17 @@ def unroll(
     ----------
     rasters : Rasters
     centres : ndarray of shape (n, 2)
-        Centroids (row, col) in pixels of ``rasters.brown``, corner-based.
+        Centroids (row, col) in pixels of ``rasters.brown``, corner-based, multiples of 1/32.
     names : ndarray of shape (n,)
         Label of each cell.
     growth_um : float
         How far a cell may reach beyond its nucleus.
     """
-    import cv2
-
     down, right = _offsets(rasters.um_per_px)
-    centre = np.rint(centres * 32) / 32
-    rows = (centre[:, 0, None, None] + down).reshape(-1, STEPS)
-    cols = (centre[:, 1, None, None] + right).reshape(-1, STEPS)
+    rows = centres[:, 0, None, None] + down
+    cols = centres[:, 1, None, None] + right
     shape = (len(centres), RAYS, STEPS)
-    brown = cv2.remap(
-        rasters.brown,
-        (cols - 0.5).astype(np.float32),
-        (rows - 0.5).astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    ).reshape(shape)
+    brown = _sampled(rasters.brown, rows, cols)
     high, wide = rasters.territory.shape
     r = np.clip((rows * (1 / rasters.scale)).astype(np.int32), 0, high - 1)
     c = np.clip((cols * (1 / rasters.scale)).astype(np.int32), 0, wide - 1)
@@ -143,15 +167,31 @@ def _allowed(
     return np.asarray((steps >= begin[..., None]) & (steps < end[..., None]))
 
 
-def ridge(brown: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean DAB of the two flanks of each sample: on the nucleus' side, on the far side."""
-    near, far = round(FLANK_UM[0] / STEP_UM), round(FLANK_UM[1] / STEP_UM)
-    cells, rays, steps = brown.shape
-    total = np.zeros((cells, rays, steps + 2 * far + 1), np.float32)
-    np.cumsum(np.pad(brown, ((0, 0), (0, 0), (far, far)), mode="edge"), axis=2, out=total[..., 1:])
-    width = far - near + 1
-    mean = (total[..., width:] - total[..., :-width]) * np.float32(1 / width)
-    return mean[..., :steps], mean[..., far + near : far + near + steps]
+def ridge(brown: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far each sample stands out as a line of DAB across its ray, averaged over three rays.
+
+    Cytoplasm between a bare nucleus and bare stroma stands above both, too, but it is broad: a line
+    must stand above the darkest of what lies 0.75 to 1.5 um to its sides. A broad membrane counts as
+    well, once it is far denser than any cytoplasm.
+    """
+    steps = brown.shape[2]
+    near, far = round(BESIDE_UM[0] / STEP_UM), round(BESIDE_UM[1] / STEP_UM)
+    wide = round(AWAY_UM / STEP_UM)
+    padded = np.pad(brown, ((0, 0), (0, 0), (wide, wide)), mode="edge")
+    beside = np.full_like(brown, -1.0)
+    for k in range(near, far + 1):
+        np.maximum(beside, padded[..., wide - k : wide - k + steps], out=beside)
+        np.maximum(beside, padded[..., wide + k : wide + k + steps], out=beside)
+    away = np.maximum(padded[..., :steps], padded[..., 2 * wide : 2 * wide + steps])
+    sharp = sharpness(brown, beside, away)
+    return (sharp + np.roll(sharp, 1, axis=1) + np.roll(sharp, -1, axis=1)) * np.float32(1 / 3)
+
+
+def sharpness(
+    line: NDArray[np.float32], beside: NDArray[np.float32], away: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Height above what lies right beside, or half of what exceeds any cytoplasm farther away."""
+    return np.maximum(line - beside, np.float32(0.5) * (line - away - np.float32(BLUSH_OD)))
 
 
 def follow(value: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -196,3 +236,20 @@ def _closed_line(score: NDArray[np.float32], slack: int = 2) -> NDArray[np.intp]
         path[:, lap - 1] = path[:, lap] + came[lap, who, path[:, lap]]
     start = rays // 4
     return np.roll(path[:, start : start + rays], start, axis=1)
+
+
+def cross_sections(
+    brown: NDArray[np.float32], um_per_px: float, centres: NDArray[np.float64], line: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """DAB along the normal of the line at each ray, (cells, rays, 2 * ACROSS + 1); outwards last."""
+    down, right = _offsets(um_per_px)
+    rays = np.arange(RAYS)
+    row, col = down[rays, line], right[rays, line]
+    along_row = np.roll(row, -2, axis=1) - np.roll(row, 2, axis=1)
+    along_col = np.roll(col, -2, axis=1) - np.roll(col, 2, axis=1)
+    length = np.maximum(np.hypot(along_row, along_col), 1e-6)
+    step = np.arange(-ACROSS, ACROSS + 1) * (STEP_UM / um_per_px)
+    rows = row[..., None] + (along_col / length)[..., None] * step
+    cols = col[..., None] - (along_row / length)[..., None] * step
+    rows, cols = np.rint(rows * 32) / 32, np.rint(cols * 32) / 32
+    return _sampled(brown, centres[:, 0, None, None] + rows, centres[:, 1, None, None] + cols)

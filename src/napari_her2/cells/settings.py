@@ -35,11 +35,11 @@ class CellSettings:
         Tiles at once; None means as many as there are cores.
     """
 
-    faint_od: float = 0.065
-    moderate_od: float = 0.19
-    intense_od: float = 0.45
-    stained_from: float = 0.18
-    complete_from: float = 0.85
+    faint_od: float = 0.028
+    moderate_od: float = 0.135
+    intense_od: float = 0.43
+    stained_from: float = 0.14
+    complete_from: float = 0.75
     epithelial_from: float = 0.5
     max_growth_um: float = 8.0
     tile_px: int = 2048

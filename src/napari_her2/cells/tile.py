@@ -104,7 +104,7 @@ def cells_in_tile(
         um_per_px=um_per_px,
         scale=scale,
     )
-    local = (nuclei.anchor + np.rint((nuclei.shift + 0.5) * 32) / 32) * scale
+    local = nuclei.anchor * scale + np.rint((nuclei.shift + 0.5) * scale * 32) / 32
     rays = measure_rays(rasters, local[inside], names, settings.max_growth_um)
     return _measured(nuclei, centres, inside, borders_of(rays, settings.faint_od))
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from napari_her2.stain.density import density_table, optical_density, transmit
 from napari_her2.stain.guess import StainGuess, guess_stain
-from napari_her2.stain.vectors import H_DAB, H_E, StainVectors, estimate_vectors, mix, unmix
+from napari_her2.stain.vectors import H_DAB, H_DAB_CAMERA, H_E, StainVectors, estimate_vectors, mix, unmix
 
 __all__ = [
     "H_DAB",
+    "H_DAB_CAMERA",
     "H_E",
     "StainGuess",
     "StainVectors",

@@ -7,16 +7,20 @@ a concentration is the length of its stain's density: log10 OD.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["H_DAB", "H_E", "StainVectors", "estimate_vectors", "mix", "unmix"]
+__all__ = ["H_DAB", "H_DAB_CAMERA", "H_E", "StainVectors", "estimate_vectors", "mix", "unmix"]
 
 Vector = tuple[float, float, float]
+
+LEAST_OD: Final = 0.1
+SATURATED_OD: Final = 1.6
+LEAST_DEGREES_APART: Final = 18.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,10 @@ def _degrees(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 H_DAB = StainVectors.of((0.650, 0.704, 0.286), (0.268, 0.570, 0.776))
 """Haematoxylin and DAB (Ruifrok & Johnston 2001, as in scikit-image's ``hdx``)."""
 
+H_DAB_CAMERA = StainVectors.of((0.717, 0.570, 0.393), (0.347, 0.483, 0.800))
+"""Haematoxylin and DAB as cameras and scanners show them: means over real HER2 fields, which are
+yellower than the published vectors."""
+
 H_E = StainVectors.of((0.650, 0.704, 0.286), (0.2159, 0.8012, 0.5581))
 """Haematoxylin and eosin (the eosin that QuPath uses)."""
 
@@ -104,20 +112,21 @@ def estimate_vectors(
     default: StainVectors = H_DAB,
     *,
     max_degrees: float = 15.0,
-    min_pixels: int = 500,
+    min_pixels: int = 300,
 ) -> StainVectors:
     """Stain vectors of one slide, near ``default`` or not at all.
 
-    Pixels with enough density, no saturated channel and little of the other stain vote: in the
-    plane of the two default stains their hue is an angle, and the median direction beyond each
-    stain's own end (the outer tenth) is its vector. Each stain is judged alone; it keeps its
-    default when fewer than ``min_pixels`` vote or when the estimate lies further than
-    ``max_degrees`` away (no brown on a negative slide, for instance).
+    Pixels with enough density and little of the other stain vote for a stain: its vector is the
+    median direction of the purer half of them. Each stain is judged alone; it keeps its default when
+    fewer than ``min_pixels`` vote or when the estimate lies further than ``max_degrees`` away (no
+    brown on a negative slide, for instance).
 
     Parameters
     ----------
     density : ndarray of shape (..., 3)
-        log10 OD of tissue pixels, not clipped; a sample of 1e4 to 1e6 is enough.
+        log10 OD of a sample of tissue pixels, not clipped. Better still their *contrast*, density
+        minus the smoothed density around: it is free of diffuse stain below, which otherwise bends
+        each vector towards the other.
     default : StainVectors
         Where to start, and what to fall back to.
     max_degrees : float
@@ -131,16 +140,15 @@ def estimate_vectors(
     """
     flat = np.asarray(density, np.float64).reshape(-1, 3)
     length = np.linalg.norm(flat, axis=1)
-    usable = (length > 0.2) & (flat.max(axis=1) < 1.6) & (flat.min(axis=1) > 0.0)
+    usable = (length > LEAST_OD) & (flat.max(axis=1) < SATURATED_OD)
     pure = flat[usable] / length[usable, None]
-    first = _end_of(pure, default, 0, min_pixels)
-    second = _end_of(pure, default, 1, min_pixels)
     raw = [np.asarray(default.haematoxylin), np.asarray(default.second)]
-    for i, found in enumerate((first, second)):
-        if found is not None and _degrees(found, raw[i]) <= max_degrees:
-            raw[i] = found
+    for stain in (0, 1):
+        found = _end_of(pure, default, stain, min_pixels)
+        if found is not None and _degrees(found, raw[stain]) <= max_degrees:
+            raw[stain] = found
     apart = _degrees(raw[0], raw[1])
-    return StainVectors.of(raw[0], raw[1]) if apart > 15.0 else default
+    return StainVectors.of(raw[0], raw[1]) if apart > LEAST_DEGREES_APART else default
 
 
 def _end_of(
@@ -149,9 +157,9 @@ def _end_of(
     """Median direction of the purest pixels of one stain, or None when there are too few."""
     amounts = pure @ default.inverse
     share = amounts[:, stain] / np.maximum(np.abs(amounts[:, :2]).sum(axis=1), 1e-6)
-    candidates = share > 0.75
+    candidates = share > 0.7
     if np.count_nonzero(candidates) < min_pixels:
         return None
     chosen = pure[candidates]
-    purest = chosen[share[candidates] >= np.quantile(share[candidates], 0.5)]
+    purest = chosen[share[candidates] >= np.median(share[candidates])]
     return _unit(np.median(purest, axis=0))
