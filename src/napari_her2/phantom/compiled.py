@@ -13,7 +13,7 @@ import platformdirs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["jit"]
+__all__ = ["inner", "jit"]
 
 F = TypeVar("F", bound="Callable[..., object]")
 
@@ -35,11 +35,20 @@ _FOLDER = os.environ.get("NUMBA_CACHE_DIR") or _cache_folder()
 
 
 def jit(function: F) -> F:
-    """Compile without the interpreter lock; numba's own cache setting is left as it was."""
+    """Compile a function that Python calls, without the interpreter lock; the result is kept on disk.
+
+    numba's own cache setting is left as it was.
+    """
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = _FOLDER
     try:
         compiled: F = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     finally:
         numba.config.CACHE_DIR = before
+    return compiled
+
+
+def inner(function: F) -> F:
+    """Compile a function that only compiled code calls; it is kept as part of its callers."""
+    compiled: F = numba.njit(nogil=True, no_cpython_wrapper=True, error_model="numpy")(function)
     return compiled

@@ -85,8 +85,10 @@ class _Rasters:
     def __init__(self, scene: PhantomScene, out: Path) -> None:
         self._scene = scene
         shape = tuple(max(side // 2, 1) for side in scene.shape("ihc"))
-        classes = {name: (value, COLOURS.get(name)) for name, value in RASTER_LABELS.items() if value}
-        where = {"tumour": (1, COLOURS["tumour"])}
+        classes: dict[str, tuple[int, str | None]] = {
+            name: (value, COLOURS.get(name)) for name, value in RASTER_LABELS.items() if value
+        }
+        where: dict[str, tuple[int, str | None]] = {"tumour": (1, COLOURS["tumour"])}
         um = 2 * UM_PER_PX
         self._segmentation = LabelPyramid(out / "truth_segmentation.zarr", (shape[0], shape[1]), um, classes)
         self._tumour = LabelPyramid(out / "truth_tumour.zarr", (shape[0], shape[1]), um, where)
@@ -122,7 +124,7 @@ def _write_cells(scene: PhantomScene, path: Path) -> dict[str, int]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from napari_her2.phantom.membranes import membranes_of
+    from napari_her2.phantom.membranes import COMPLETENESS, membranes_of
 
     parts, counts = [], {}
     for piece in scene.glasses["ihc"].pieces:
@@ -137,7 +139,7 @@ def _write_cells(scene: PhantomScene, path: Path) -> dict[str, int]:
             "x": places[:, 0],
             "y": places[:, 1],
             "class": names.cast(pa.string()),
-            "completeness": membranes_of(codes, cells.bits).completeness,
+            "completeness": membranes_of(codes, cells.bits)[:, COMPLETENESS],
             "in_tumour": valid,
         }
         parts.append(pa.table(columns))

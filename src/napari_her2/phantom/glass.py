@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from napari_her2.geometry import Affine, Box
-from napari_her2.phantom.architecture import inside, planned
 from napari_her2.phantom.layout import Section
 from napari_her2.phantom.noise import chance, drawn
+from napari_her2.phantom.plan import inside, planned
 from napari_her2.phantom.spec import UM_PER_PX
 from napari_her2.phantom.warp import Placement, fitted_waves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_her2.phantom.architecture import Architecture
+    from napari_her2.phantom.plan import Plan
     from napari_her2.phantom.spec import PhantomSpec, Stain
     from napari_her2.vocabulary import CellClass
 
@@ -83,7 +83,7 @@ def _rolled_up(size: int) -> int:
     return -(-size // TILE) * TILE
 
 
-def _glass_shape(plan: Architecture, spec: PhantomSpec) -> tuple[int, int]:
+def _glass_shape(plan: Plan, spec: PhantomSpec) -> tuple[int, int]:
     """Rows and columns that hold the rotated tissue; the H&E's own where it fits."""
     rows, cols = spec.shape_px
     turned = np.abs(Affine.rotation(spec.rotate_deg)(inside(plan, 60))).max(axis=0)

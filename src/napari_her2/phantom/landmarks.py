@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_her2.phantom.architecture import lying
+from napari_her2.phantom.architecture import TISSUE
 from napari_her2.phantom.noise import chance, drawn
+from napari_her2.phantom.plan import lying
 from napari_her2.phantom.spec import UM_PER_PX
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def landmarks(scene: PhantomScene) -> NDArray[np.float64]:
     for across in range(9, 60):
         steps = np.maximum(np.round(across * half / half.max()), 3).astype(int)
         places = _jittered(half, steps, int(he.plan.seed))
-        kept = places[(lying(he.plan, places)[:, 0] > 5) & (lying(ihc.plan, places)[:, 0] > 5)]
+        kept = places[(lying(he.plan, places)[:, TISSUE] > 5) & (lying(ihc.plan, places)[:, TISSUE] > 5)]
         if len(kept) >= _WANTED:
             break
     return he.placement.glass(kept) / UM_PER_PX

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from napari_her2.phantom.spec import Stain
 
+    Field = NDArray[np.float32]
+
 __all__ = ["Light", "develop", "light_for"]
 
 _WRAP = SIDE - 1
@@ -44,8 +46,9 @@ class Light:
         Standard deviation of the camera's noise at white, in grey values.
     quality : int
         JPEG quality.
-    blush, background, speck, edge : float
-        DAB densities of cytoplasm, of all tissue, roughness of its grains, and of the tissue's edge.
+    blush, background, speck, edge, nuclear : float
+        DAB densities of cytoplasm, of all tissue, roughness of its grains, of the tissue's edge, and
+        of the few nuclei that are brown (relative to their haematoxylin).
     """
 
     vectors: NDArray[np.float64]
@@ -58,13 +61,14 @@ class Light:
     background: float
     speck: float
     edge: float
+    nuclear: float
 
 
 def light_for(stain: Stain, seed: int) -> Light:
     """Draw stain and scanner of one slide from its seed."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 11 if stain == "he" else 12]))
     vectors = np.array([_HAEMATOXYLIN[stain], _SECOND[stain]]) + rng.normal(0, 0.018, (2, 3))
-    white = np.array([rng.uniform(236, 252), rng.uniform(238, 252), rng.uniform(240, 254)])
+    white = rng.uniform(238, 250) + rng.normal(0, 2.2, 3)
     if rng.uniform() < 0.25:
         white = rng.uniform(254, 262, 3)
     return Light(
@@ -81,49 +85,46 @@ def light_for(stain: Stain, seed: int) -> Light:
         background=rng.uniform(0.015, 0.05),
         speck=rng.uniform(0.25, 0.5),
         edge=rng.uniform(0.05, 0.25),
+        nuclear=rng.uniform(0.3, 1.2),
     )
 
 
 @jit
-def _absorb(first, second, vectors, white, table, out):  # type: ignore[no-untyped-def]
+def _absorb(stains: Field, vectors: Field, white: Field, table: Field, out: Field) -> None:
     scale = np.float32(4096 / 5.0)
-    for r in range(first.shape[0]):
-        for c in range(first.shape[1]):
+    for r in range(out.shape[0]):
+        for c in range(out.shape[1]):
             for k in range(3):
-                density = first[r, c] * vectors[0, k] + second[r, c] * vectors[1, k]
+                density = stains[0, r, c] * vectors[0, k] + stains[1, r, c] * vectors[1, k]
                 place = max(np.float32(0.0), min(density * scale, np.float32(4095.0)))
                 i = np.int64(place)
                 out[r, c, k] = white[k] * (table[i] + (place - i) * (table[i + 1] - table[i]))
 
 
 @jit
-def _expose(image, noise, origin, level, out):  # type: ignore[no-untyped-def]
+def _expose(
+    image: Field, noise: Field, origin: tuple[int, int], level: float, out: NDArray[np.uint8]
+) -> None:
     for r in range(out.shape[0]):
         for c in range(out.shape[1]):
             for k in range(3):
                 value = image[r, c, k]
-                shot = level * np.sqrt(max(value, np.float32(4.0)) * np.float32(0.004))
+                shot = np.float32(level) * np.sqrt(max(value, np.float32(4.0)) * np.float32(0.004))
                 value += shot * noise[(r + origin[0]) & _WRAP, (c + origin[1]) & _WRAP, k]
                 out[r, c, k] = np.uint8(min(255.0, max(0.0, value + np.float32(0.5))))
 
 
-def develop(
-    first: NDArray[np.float32],
-    second: NDArray[np.float32],
-    light: Light,
-    margin: int,
-    origin: tuple[int, int],
-) -> NDArray[np.uint8]:
-    """Image of two stain densities (h, w), less ``margin`` pixels on every side.
+def develop(stains: Field, light: Light, margin: int, origin: tuple[int, int]) -> NDArray[np.uint8]:
+    """Image of two stain densities (2, h, w), less ``margin`` pixels on every side.
 
     ``origin`` shifts the camera's noise.
     """
     import cv2
 
     vectors = (light.vectors * np.array(light.strengths)[:, None]).astype(np.float32)
-    glow = np.empty((*first.shape, 3), np.float32)
-    _absorb(first, second, vectors, light.white.astype(np.float32), _PASSED, glow)
+    glow = np.empty((*stains.shape[1:], 3), np.float32)
+    _absorb(stains, vectors, light.white.astype(np.float32), _PASSED, glow)
     seen = cv2.GaussianBlur(glow, (0, 0), light.blur_px)[margin:-margin, margin:-margin]
     out = np.empty(seen.shape, np.uint8)
-    _expose(np.ascontiguousarray(seen), speckle(), origin, np.float32(light.noise), out)
+    _expose(np.ascontiguousarray(seen), speckle(), origin, light.noise, out)
     return out

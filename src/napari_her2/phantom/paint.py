@@ -1,123 +1,107 @@
-"""Stain per pixel: stroma, fat, vessels and carcinoma, before light passes."""
+"""Stain per pixel of stroma and carcinoma, before nuclei and before light passes."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from napari_her2.phantom.compiled import jit
-from napari_her2.phantom.ground import adipocytes
+from napari_her2.phantom.compiled import inner, jit
+from napari_her2.phantom.matter import ramp
 from napari_her2.phantom.membranes import line, stained
+from napari_her2.phantom.noise import sub, uniform
+from napari_her2.phantom.territory import REACH_UM, between
 from napari_her2.phantom.textures import SIDE
 
-__all__ = ["paint_ground", "paint_he", "paint_ihc"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_her2.phantom.matter import Corner, Field
+    from napari_her2.phantom.territory import Ids, Spots
+
+    Floats = NDArray[np.float64]
+    Claims = tuple[Spots, Field, Ids]
+    Ground = tuple[Field, Field, Field, Corner]
+
+__all__ = ["paint_he", "paint_ihc"]
 
 _WRAP = SIDE - 1
 
 
-@jit
-def _ramp(depth):  # type: ignore[no-untyped-def]
-    return min(1.0, max(0.0, depth + 0.5))
+@inner
+def _depth(claims: Claims, outer: float, r: int, c: int) -> tuple[float, float]:
+    """Depth in µm below the border of the pixel's cell, and below its border with a neighbour."""
+    spots, near, ids = claims
+    k = ids[0, r, c] - 1
+    y, x = r + 0.5 - spots[0][k], c + 0.5 - spots[1][k]
+    shared = between(spots, near, ids, r, c)
+    return min(min(outer, shared), REACH_UM - np.sqrt(y * y + x * x) * 0.25), shared
 
 
 @jit
-def paint_ground(fields, seed, fine, coarse, origin, out):  # type: ignore[no-untyped-def]
-    """Amount of solid matter (0 to about 1.6) of everything that is not carcinoma, into ``out``.
-
-    ``out`` (4, h, w): fibres, red cells, edge nearness, presence of tissue.
-    """
-    _, height, width = out.shape
-    for r in range(height):
-        for c in range(width):
-            tissue = fields[0, r, c]
-            here = _ramp(tissue)
-            if here <= 0.0:
+def paint_he(claims: Claims, ground: Ground, out: Field) -> None:
+    """Fill ``out`` (2, h, w) with haematoxylin and eosin; ``ground``: matter, fine, coarse, corner."""
+    matter, fine, coarse, corner = ground
+    spots, _near, ids = claims
+    for r in range(out.shape[1]):
+        for c in range(out.shape[2]):
+            p, q = (r + corner[0]) & _WRAP, (c + corner[1]) & _WRAP
+            solid = matter[0, r, c]
+            out[0, r, c] = 0.022 * solid
+            out[1, r, c] = 0.215 * solid + 0.6 * matter[1, r, c]
+            k, outer = ids[0, r, c], matter[2, r, c]
+            if k == 0 or outer < -1.0:
                 continue
-            f = fine[(r + origin[0]) & _WRAP, (c + origin[1]) & _WRAP]
-            g = coarse[(r + origin[0]) & _WRAP, (c + origin[1]) & _WRAP]
-            matter = max(0.05, 0.62 + 0.2 * f + 0.2 * g)
-            red = 0.0
-            if fields[3, r, c] > 0.0:
-                wall = adipocytes(seed, fields[10, r, c], fields[11, r, c])
-                solid = _ramp(1.1 - wall)
-                share = _ramp(fields[3, r, c] * 0.2)
-                matter *= solid * share + (1.0 - share)
-            vessel = fields[5, r, c]
-            if vessel > -3.0:
-                lumen = _ramp(vessel - 3.0)
-                matter = matter * (1.0 - lumen) + 0.0
-                red = lumen * _ramp(0.6 * g + 0.35)
-            matter *= 1.0 - _ramp(fields[6, r, c])
-            out[0, r, c] = matter * here
-            out[1, r, c] = red * here
-            out[2, r, c] = np.exp(-max(tissue, 0.0) / 9.0) * here
-            out[3, r, c] = here
-
-
-@jit
-def _border(far, near, first, second, rows, cols):  # type: ignore[no-untyped-def]
-    """Distance in µm from a pixel of cell ``first`` to the border with ``second`` (1e3: no neighbour)."""
-    if second == 0:
-        return 1e3
-    dy, dx = rows[first - 1] - rows[second - 1], cols[first - 1] - cols[second - 1]
-    return (far - near) / (2.0 * np.sqrt(dy * dy + dx * dx)) * 0.25
-
-
-@jit
-def paint_ihc(best, second, ids, rivals, rows, cols, table, ground, grainy, origin, look, hem, dab):  # type: ignore[no-untyped-def]
-    """Haematoxylin and DAB of a tile. ``look``: blush, background, grain, edge, reach in pixels."""
-    height, width = hem.shape
-    blush, background, speck, edge, reach = look
-    for r in range(height):
-        for c in range(width):
-            g = grainy[(r + origin[0]) & _WRAP, (c + origin[1]) & _WRAP]
-            solid = ground[0, r, c]
-            grains = max(0.0, 1.0 + speck * g)
-            hem[r, c] = 0.07 * solid
-            dab[r, c] = solid * background * grains + edge * ground[2, r, c] * grains * 0.5
-            k = ids[r, c]
-            if k == 0:
-                continue
-            y, x = r + 0.5 - rows[k - 1], c + 0.5 - cols[k - 1]
-            outer = (reach - np.sqrt(y * y + x * x)) * 0.25
-            between = _border(second[r, c], best[r, c], k, rivals[r, c], rows, cols)
-            depth = min(outer, between)
-            inside = _ramp(depth * 2.0)
+            depth, shared = _depth(claims, outer, r, c)
+            inside = ramp(depth * 1.6)
             if inside > 0.0:
-                hem[r, c] += inside * (0.085 - hem[r, c])
-                dab[r, c] += inside * (blush * grains + edge * ground[2, r, c] * 0.4 * grains - dab[r, c])
-            if depth > 4.0 or depth < -2.0:
-                continue
-            mine = line(table, k - 1, depth)
-            if mine > 0.004:
-                mine *= stained(table, k - 1, np.arctan2(y, x))
-            other = 0.0
-            if between < 2.5 and rivals[r, c] > 0:
-                q = rivals[r, c] - 1
-                other = line(table, q, -between)
-                if other > 0.004:
-                    other *= stained(table, q, np.arctan2(r + 0.5 - rows[q], c + 0.5 - cols[q]))
-            dab[r, c] += np.sqrt(mine * mine + other * other) * (1.0 + 0.16 * g) * ground[3, r, c]
+                own = 0.68 + 0.55 * uniform(sub(spots[2][k - 1], 80))
+                g = 1.0 + 0.14 * fine[p, q] + 0.13 * coarse[p, q]
+                seam = 0.10 * np.exp(-shared * shared * 3.0)
+                out[0, r, c] += inside * (0.115 * g * own - out[0, r, c])
+                out[1, r, c] += inside * (0.165 * g * own * (1.0 - seam) - out[1, r, c])
+
+
+@inner
+def _membrane(claims: Claims, table: Floats, spot: tuple[int, int], depth: float, shared: float) -> float:
+    """DAB of both membranes that meet near a pixel."""
+    spots, _near, ids = claims
+    r, c = spot
+    k, other = ids[0, r, c] - 1, ids[1, r, c] - 1
+    mine = line(table, k, depth)
+    if mine > 0.004:
+        mine *= stained(table, k, np.arctan2(r + 0.5 - spots[0][k], c + 0.5 - spots[1][k]))
+    theirs = 0.0
+    if other >= 0 and shared < 2.5:
+        theirs = line(table, other, -shared)
+        if theirs > 0.004:
+            theirs *= stained(table, other, np.arctan2(r + 0.5 - spots[0][other], c + 0.5 - spots[1][other]))
+    return np.sqrt(mine * mine + theirs * theirs)
 
 
 @jit
-def paint_he(best, second, ids, rivals, rows, cols, ground, grainy, origin, reach, hem, eosin):  # type: ignore[no-untyped-def]
-    """Haematoxylin and eosin of a tile."""
-    height, width = hem.shape
-    for r in range(height):
-        for c in range(width):
-            g = grainy[(r + origin[0]) & _WRAP, (c + origin[1]) & _WRAP]
-            solid = ground[0, r, c]
-            hem[r, c] = 0.05 * solid
-            eosin[r, c] = 0.42 * solid + 0.75 * ground[1, r, c]
-            k = ids[r, c]
-            if k == 0:
+def paint_ihc(claims: Claims, ground: Ground, table: Floats, look: Floats, out: Field) -> None:
+    """Fill ``out`` (2, h, w) with haematoxylin and DAB. ``look``: blush, background, speck, edge."""
+    matter, fine, coarse, corner = ground
+    ids = claims[2]
+    blush, background, speck, edge = look[0], look[1], look[2], look[3]
+    for r in range(out.shape[1]):
+        for c in range(out.shape[2]):
+            p, q = (r + corner[0]) & _WRAP, (c + corner[1]) & _WRAP
+            solid = matter[0, r, c]
+            grains = max(0.0, 1.0 + speck * fine[p, q] + 0.3 * coarse[p, q])
+            rim = edge * matter[3, r, c] * grains
+            out[0, r, c] = 0.055 * solid + 0.05 * matter[1, r, c]
+            out[1, r, c] = solid * (background * grains + rim) + 0.10 * matter[1, r, c]
+            k, outer = ids[0, r, c], matter[2, r, c]
+            if k == 0 or outer < -2.0:
                 continue
-            y, x = r + 0.5 - rows[k - 1], c + 0.5 - cols[k - 1]
-            depth = (reach - np.sqrt(y * y + x * x)) * 0.25
-            between = _border(second[r, c], best[r, c], k, rivals[r, c], rows, cols)
-            depth = min(depth, between)
-            inside = _ramp(depth * 2.0)
+            depth, shared = _depth(claims, outer, r, c)
+            inside = ramp(depth * 1.6)
             if inside > 0.0:
-                rim = 0.12 * np.exp(-between * between * 2.0)
-                hem[r, c] += inside * (0.17 + 0.03 * g - hem[r, c])
-                eosin[r, c] += inside * (0.24 + 0.05 * g - rim - eosin[r, c])
+                haze = blush * grains + table[k - 1, 6] * max(0.0, 1.0 + 0.5 * coarse[p, q]) + rim
+                out[0, r, c] += inside * (0.07 * (1.0 + 0.1 * fine[p, q]) - out[0, r, c])
+                out[1, r, c] += inside * (haze - out[1, r, c])
+            if -2.0 < depth < 4.0:
+                uneven = max(0.3, 1.0 + 0.14 * fine[p, q] + 0.14 * coarse[p, q])
+                out[1, r, c] += _membrane(claims, table, (r, c), depth, shared) * uneven

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_her2.geometry import Box
 from napari_her2.phantom.glass import TILE, glass_px, lay_out
-from napari_her2.phantom.layout import KINDS, cells_in
+from napari_her2.phantom.layout import KINDS, carcinoma_in
 from napari_her2.phantom.noise import chance, drawn
 from napari_her2.phantom.optics import light_for
 from napari_her2.phantom.spec import MIX_KEYS, UM_PER_PX
@@ -77,12 +77,12 @@ class PhantomScene:
         """Draw the tile whose corner (multiples of 512) is given."""
         piece = self.glasses[stain].piece_at(col_px)
         classify = self.classify if stain == "ihc" else None
-        return draw_tile(piece, row_px, col_px - piece.col_px, self.lights[stain], classify)
+        return draw_tile(piece, (row_px, col_px - piece.col_px), self.lights[stain], classify)
 
     def cells(self, piece: Piece) -> Cells:
         """All carcinoma cells of a piece, in a fixed order."""
         height, width = self.glasses["ihc"].shape_px[0] * UM_PER_PX, piece.width_px * UM_PER_PX
-        return cells_in(piece.section, (0.0, 0.0, height, width), carcinoma=True)
+        return carcinoma_in(piece.section, (0.0, 0.0, height, width))
 
     def classify(self, piece: Piece, cells: Cells) -> NDArray[np.uint8]:
         """Class code (index in CELL_CLASSES) of each cell: a cut of its expression, exact in the whole."""

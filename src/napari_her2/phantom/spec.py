@@ -124,7 +124,7 @@ class PhantomSpec:
 
 
 def _check_size(size_um: tuple[float, float]) -> None:
-    if len(size_um) != 2 or not all(_MIN_UM <= side <= _MAX_UM for side in size_um):
+    if len(tuple(size_um)) != 2 or not all(_MIN_UM <= side <= _MAX_UM for side in size_um):
         raise UsageError(
             f"a phantom of {' x '.join(f'{side:g}' for side in size_um)} µm cannot be drawn: "
             f"each side must lie between {_MIN_UM:g} and {_MAX_UM:g} µm"

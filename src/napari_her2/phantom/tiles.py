@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.phantom import ground, nuclei, paint, territory, textures
+from napari_her2.phantom import matter, nuclei, paint, territory, textures
+from napari_her2.phantom.architecture import FLOW, GRADE, TISSUE
 from napari_her2.phantom.glass import TILE
-from napari_her2.phantom.layout import cells_in
+from napari_her2.phantom.layout import carcinoma_in, others_in, turned
 from napari_her2.phantom.membranes import membranes_of
-from napari_her2.phantom.noise import drawn
+from napari_her2.phantom.noise import drawn, draws
 from napari_her2.phantom.optics import develop
 from napari_her2.phantom.spec import UM_PER_PX
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from napari_her2.phantom.glass import Piece
     from napari_her2.phantom.layout import Cells
     from napari_her2.phantom.optics import Light
+
+    Classify = Callable[[Piece, Cells], NDArray[np.uint8]]
+    Corner = tuple[int, int]
 
 __all__ = ["MARGIN", "Tile", "draw_tile"]
 
@@ -36,7 +40,7 @@ _PAD_UM = 16.0
 class Tile:
     """Pixels (512, 512, 3) and, per pixel, which carcinoma cell claims it.
 
-    ``owner`` (512, 512) is 0 or the index in ``cells`` plus one; both are None on empty glass.
+    ``owner`` (512, 512) is 0 or the index in ``cells`` plus one; all are None on empty glass.
     """
 
     pixels: NDArray[np.uint8] | None
@@ -44,84 +48,111 @@ class Tile:
     cells: Cells | None = None
 
 
-def draw_tile(
-    piece: Piece,
-    row_px: int,
-    col_px: int,
-    light: Light,
-    classify: Callable[[Piece, Cells], NDArray[np.uint8]] | None,
-) -> Tile:
+def draw_tile(piece: Piece, place: Corner, light: Light, classify: Classify | None) -> Tile:
     """Draw the tile whose corner is at a pixel of the piece's strip; H&E when ``classify`` is None."""
-    corner = row_px - MARGIN, col_px - MARGIN
-    fields = _fields(piece, corner)
-    if fields is None:
+    corner, side = (place[0] - MARGIN, place[1] - MARGIN), TILE + 2 * MARGIN
+    lattice = _lattice(piece, corner, side)
+    if lattice[TISSUE].max() < -2.0:
         return Tile(None)
-    side = TILE + 2 * MARGIN
-    carcinoma, others = (_cells(piece, corner, side, carcinoma=flag) for flag in (True, False))
-    rows, cols = _local(carcinoma, corner)
-    near = territory.blank((side, side))
-    territory.claim(rows, cols, carcinoma.bits, fields[8], fields[9], *near)
-    origin = np.array([corner[0], corner[1]])
-    matter = np.zeros((4, side, side), np.float32)
-    paint.paint_ground(
-        fields, piece.section.plan.seed, textures.grain(1, 9, 2.0), textures.grain(2, 60, 12), origin, matter
-    )
+    box = _box_um(corner, side)
+    carcinoma = carcinoma_in(piece.section, box)
+    claims = _claims(piece, carcinoma, corner, side)
+    ground = _ground(piece, lattice, corner, side)
     stains = np.zeros((2, side, side), np.float32)
-    best, second, ids, rivals = near
-    reach = territory.REACH_UM * 4
-    grain = textures.grain(3, 14, 2.5)
     if classify is None:
-        paint.paint_he(best, second, ids, rivals, rows, cols, matter, grain, origin, reach, *stains)
+        paint.paint_he(claims, ground, stains)
     else:
-        table = membranes_of(classify(piece, carcinoma), carcinoma.bits).table
-        look = (light.blush, light.background, light.speck, light.edge, reach)
-        paint.paint_ihc(best, second, ids, rivals, rows, cols, table, matter, grain, origin, look, *stains)
-    _stamp_nuclei((carcinoma, others), corner, stains, ihc=classify is not None)
-    shift = drawn(int(piece.section.seed), row_px, col_px)
-    camera = int(shift & np.uint64(1023)), int((shift >> np.uint64(12)) & np.uint64(1023))
-    pixels = develop(stains[0], stains[1], light, MARGIN, camera)
+        table = membranes_of(classify(piece, carcinoma), carcinoma.bits)
+        look = np.array([light.blush, light.background, light.speck, light.edge])
+        paint.paint_ihc(claims, ground, table, look, stains)
+    _stamp_nuclei(
+        [carcinoma, *others_in(piece.section, box)],
+        corner,
+        stains,
+        _look(piece, light, ihc=classify is not None),
+    )
+    shift = int(drawn(int(piece.section.seed), *place))
+    pixels = develop(stains, light, MARGIN, (shift & 1023, shift >> 12 & 1023))
     inner = slice(MARGIN, -MARGIN)
-    return Tile(pixels, ids[inner, inner], carcinoma)
+    owner = np.where(ground[0][matter.OUTER] > 0, claims[2][0], 0)[inner, inner]
+    return Tile(pixels, owner, carcinoma)
 
 
-def _fields(piece: Piece, corner: tuple[int, int]) -> NDArray[np.float32] | None:
-    """Architecture per pixel, or None where the tile is empty glass."""
-    nodes = (TILE + 2 * MARGIN) // ground.LATTICE_PX + 1
-    lattice = np.empty((ground.LAYERS, nodes, nodes))
-    plan, place = piece.section.plan, piece.section.placement
-    ground.field_lattice(
-        plan.numbers, plan.seed, plan.ducts, plan.duct_bits,
-        place.affine.linear, place.affine.offset, place.waves, np.uint64(piece.section.seed), *corner, lattice,
-    )  # fmt: skip
-    if lattice[0].max() < -2.0:
-        return None
-    side = TILE + 2 * MARGIN
-    fields = np.empty((ground.LAYERS, side, side), np.float32)
-    for layer, out in zip(lattice, fields, strict=True):
-        ground.spread(layer, out)
-    return fields
+def _lattice(piece: Piece, corner: Corner, side: int) -> NDArray[np.float32]:
+    """Architecture (14, n, n) every 8 px."""
+    steps = np.arange(0, side + 1, matter.LATTICE_PX)
+    return _fields(piece, steps + corner[0], steps + corner[1])
 
 
-def _cells(piece: Piece, corner: tuple[int, int], side: int, *, carcinoma: bool) -> Cells:
+def _fields(piece: Piece, rows_px: NDArray[np.int_], cols_px: NDArray[np.int_]) -> NDArray[np.float32]:
+    grid = np.stack(np.meshgrid(rows_px, cols_px, indexing="ij"), axis=-1) * UM_PER_PX
+    fields = piece.section.fields(np.ascontiguousarray(grid.reshape(-1, 2), np.float64))
+    return np.ascontiguousarray(fields.T.reshape(-1, len(rows_px), len(cols_px)), np.float32)
+
+
+def _bundles(piece: Piece, corner: Corner, side: int) -> NDArray[np.float32]:
+    """Direction and random place in the texture of the fibre bundles around a tile, (4, n, n)."""
+    first = [edge // matter.NODE_PX for edge in corner]
+    count = side // matter.NODE_PX + 3
+    rows, cols = (np.arange(start, start + count) for start in first)
+    flow = _fields(piece, rows * matter.NODE_PX, cols * matter.NODE_PX)[FLOW]
+    angle = turned(piece.section.placement.affine.linear, flow.ravel().astype(np.float64)).reshape(flow.shape)
+    bits = np.array(
+        [drawn(int(piece.section.seed), int(row), int(col)) for row in rows for col in cols], np.uint64
+    )
+    shift = (draws(bits, 63, 2) * textures.SIDE).T.reshape(2, *flow.shape)
+    return np.concatenate([[np.sin(angle), np.cos(angle)], shift]).astype(np.float32)
+
+
+def _box_um(corner: Corner, side: int) -> tuple[float, float, float, float]:
     top, left = (edge * UM_PER_PX - _PAD_UM for edge in corner)
     span = side * UM_PER_PX + 2 * _PAD_UM
-    return cells_in(piece.section, (top, left, top + span, left + span), carcinoma=carcinoma)
+    return top, left, top + span, left + span
 
 
-def _local(cells: Cells, corner: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _local(cells: Cells, corner: Corner) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return cells.row_um / UM_PER_PX - corner[0], cells.col_um / UM_PER_PX - corner[1]
 
 
+def _claims(piece: Piece, cells: Cells, corner: Corner, side: int) -> paint.Claims:
+    near, ids = territory.blank(side)
+    spots = (*_local(cells, corner), cells.bits)
+    bend = np.empty((2, side, side), np.float32)
+    matter.bends(piece.section.seed, corner, bend)
+    territory.claim(spots, bend, near, ids)
+    return spots, near, ids
+
+
+def _ground(piece: Piece, lattice: NDArray[np.float32], corner: Corner, side: int) -> paint.Ground:
+    solid = np.zeros((4, side, side), np.float32)
+    fine, coarse = textures.grain(3, 14, 2.5), textures.grain(2, 90, 14)
+    matter.lay(
+        piece.section.plan.seed,
+        lattice,
+        _bundles(piece, corner, side),
+        (textures.collagen(), coarse),
+        (corner, solid),
+    )
+    return solid, fine, coarse, corner
+
+
+def _look(piece: Piece, light: Light, *, ihc: bool) -> NDArray[np.float64]:
+    """How nuclei look: haematoxylin strength, DAB of brown nuclei, their share, grade."""
+    grade = float(piece.section.plan.numbers[GRADE])
+    return np.array([0.8, light.nuclear, 0.01, grade] if ihc else [1.0, 0.0, 0.0, grade])
+
+
 def _stamp_nuclei(
-    groups: tuple[Cells, ...], corner: tuple[int, int], stains: NDArray[np.float32], *, ihc: bool
+    groups: list[Cells], corner: Corner, stains: NDArray[np.float32], look: NDArray[np.float64]
 ) -> None:
-    """Draw all nuclei over both stains."""
-    body, nuclear = np.zeros_like(stains[0]), np.zeros_like(stains[0])
-    chromatin = textures.grain(4, 11, 3.0)
+    """Draw all nuclei over both stains; they hide part of what lies around them."""
+    layers = np.zeros((3, *stains.shape[1:]), np.float32)
+    grains = textures.grain(4, 34, 7.5), textures.grain(5, 9, 2.4)
     for cells in groups:
-        rows, cols = _local(cells, corner)
         nuclei.draw_nuclei(
-            rows, cols, cells.kind, cells.angle, cells.bits, chromatin, body, 0.75 if ihc else 1.0, nuclear
+            (*_local(cells, corner), cells.kind, cells.angle, cells.bits), grains, look, layers
         )
-    stains[0] += body * (nuclear - stains[0])
-    stains[1] *= 1 - (0.6 if ihc else 0.35) * body
+    body = layers[nuclei.BODY]
+    stains[0] += body * (layers[nuclei.NUCLEAR] - stains[0])
+    stains[1] *= 1 - 0.55 * body
+    stains[1] += layers[nuclei.BROWN]

@@ -73,7 +73,7 @@ class SlideFile:
         """Compress one tile."""
         import imagecodecs
 
-        how = {"colorspace": "rgb", "outcolorspace": "ycbcr", "subsampling": "420"}
+        how: dict[str, Any] = {"colorspace": "rgb", "outcolorspace": "ycbcr", "subsampling": "420"}
         return bytes(imagecodecs.jpeg8_encode(pixels, level=self.quality, **how))
 
     def ome_xml(self) -> str:
