@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -81,6 +82,18 @@ def test_dicom_folder_and_any_of_its_files_are_one_slide(shared_data):
         with open_slide(folder / file) as slide:
             assert (slide.name, slide.sha256()) == (name, digest)
             assert np.array_equal(slide.read(Box(500, 500, 100, 100)), expected)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.3, 0.9])
+def test_truncated_dicom(shared_data, tmp_path, share):
+    folder = tmp_path / "cut"
+    shutil.copytree(shared_data(CMU_DICOM), folder, copy_function=shutil.copyfile)
+    folder.chmod(0o700)
+    with (folder / "2.dcm").open("r+b") as file:
+        file.truncate(int((folder / "2.dcm").stat().st_size * share))
+    with pytest.raises(SlideError, match=r"cut|2\.dcm") as caught, open_slide(folder) as slide:
+        slide.read(Box.of_shape(slide.shape))
+    assert str(tmp_path) not in str(caught.value)
 
 
 def test_dicom_reads_the_same_from_eight_threads(shared_data):

@@ -185,6 +185,7 @@ def test_damaged_tiles(make_slide, soft_picture, compression, damage):
             file.write(struct.pack(code, 0 if damage == "missing" else size // 2))
     text = refusal(path, pixels)
     assert "tile 0" in text
+    assert ("it is missing" in text) == (damage == "missing")
     with open_slide(path) as slide:  # the other tiles are still good
         assert slide.read(Box(128, 128, 64, 64)).shape == (64, 64, 3)
 

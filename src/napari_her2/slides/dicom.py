@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -138,22 +139,22 @@ def _wsidicom(name: str) -> Any:
 
 
 def _errors_of(wsidicom: Any) -> tuple[type[Exception], ...]:
-    """All that reading may raise: wsidicom's own errors share no base."""
-    own = (
-        kind
-        for kind in vars(wsidicom.errors).values()
-        if isinstance(kind, type) and issubclass(kind, Exception)
-    )
-    return (
-        *own,
+    """All that reading may raise: the errors of wsidicom and pydicom share no base."""
+    import pydicom
+
+    kinds = (kind for module in (wsidicom.errors, pydicom.errors) for kind in vars(module).values())
+    own = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception))
+    common = (
         OSError,
+        EOFError,
         ValueError,
-        RuntimeError,
-        KeyError,
-        IndexError,
+        TypeError,
+        LookupError,
         AttributeError,
-        NotImplementedError,
+        RuntimeError,
+        struct.error,
     )
+    return (*own, *common)
 
 
 def _series_of(path: Path) -> _Series:
