@@ -31,7 +31,8 @@ COARSEST_UM_PER_PX: Final = 2.0
 _BLOCK_CELLS: Final = 16
 _MUCH_TISSUE_UM2: Final = 150e6
 _BLURRED: Final = -0.5
-_DROP: Final = 0.2
+_DROP: Final = 0.35
+_NEVER_BLURRED: Final = -0.3
 _LEAST_ENERGY: Final = 3e-4
 _LEAST_DENSITY: Final = 0.1
 
@@ -143,7 +144,7 @@ def _bad(ratio: Grid, judged: NDArray[np.bool_]) -> NDArray[np.bool_]:
     values = ratio[judged]
     level = float(np.median(values))
     spread = 1.4826 * float(np.median(np.abs(values - level)))
-    limit = max(_BLURRED, level - max(3 * spread, _DROP))
+    limit = max(_BLURRED, min(level - max(3 * spread, _DROP), _NEVER_BLURRED))
     local = _mean_of_judged(ratio, judged)
     return keep_large(judged & (local < limit), 2) if judged.size > 4 else judged & (local < _BLURRED)
 

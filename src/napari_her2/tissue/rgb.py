@@ -26,6 +26,7 @@ _SPECK_UM2: Final = 15_000.0
 """Tissue below this (120 µm square) is debris."""
 _HOLE_UM2: Final = 5_000.0
 """Holes below this (a lumen, a fat cell, a torn spot) belong to the tissue."""
+_TINTED_SHARE: Final = 0.1
 _GREY_UM2: Final = 40_000.0
 _AMONG_UM: Final = 300.0
 """Grey is tissue if most of its neighbourhood of this size is."""
@@ -75,12 +76,27 @@ def _stained(seen: Evidence) -> Mask:
     """Union of colour and darkness; what is pale must have texture, what is grey must lie in tissue."""
     noise, rough = _background(seen)
     colour, dark = max(0.035, 4 * noise), max(0.06, 4 * noise)
-    textured = (seen.texture > max(0.02, 2.5 * rough)) & (seen.chroma > 0.05 * seen.total + 0.004)
-    pale = ((seen.chroma > colour) | (seen.dense > dark)) & textured
+    textured = seen.texture > max(0.02, 2.5 * rough)
+    tinted = seen.chroma > 0.05 * seen.total + 0.004
+    pale = ((seen.chroma > colour) | (seen.dense > dark)) & textured & tinted
     coloured = (seen.chroma > 0.10) & (seen.chroma > 0.07 * seen.total)
     sure = pale | coloured | ((seen.dense > 0.25) & (seen.chroma > 0.05 * seen.total)) | _grey(seen)
+    rough_grey = (seen.dense > 1.3 * dark) & textured & (seen.texture > 0.035)
+    sure = _with_neighbours(sure, rough_grey)
     window = min(seen.pixels(_AMONG_UM, 5), max(min(sure.shape) // 2, 3)) | 1
     return sure | ((seen.dense > dark) & (box_mean(sure.astype(np.float32), window) > 0.5))
+
+
+def _with_neighbours(sure: Mask, maybe: Mask) -> Mask:
+    """Add what may be tissue where it hangs together with enough that surely is."""
+    import cv2
+
+    _, labels = cv2.connectedComponents((sure | maybe).astype(np.uint8), connectivity=8)
+    total = np.bincount(labels.ravel())
+    keep = np.bincount(labels[sure], minlength=len(total)) >= _TINTED_SHARE * total
+    keep[0] = False
+    kept: Mask = keep[labels]
+    return sure | kept
 
 
 def _grey(seen: Evidence) -> Mask:
