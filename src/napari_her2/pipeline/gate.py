@@ -21,6 +21,8 @@ __all__ = ["Gate", "apply_gate"]
 
 BLOCK_UM: Final = 64.0
 FAR_UM: Final = 1e6
+GAP_UM: Final = 60.0
+"""Stroma up to twice as wide between nests belongs to the tumour area."""
 MARGIN_UM: Final = 100.0
 """Around the area in which cells may count, cells are looked for as well: neighbours share membranes."""
 
@@ -40,14 +42,18 @@ class Gate:
         A person's area on the IHC; it goes before everything.
     tumour : TumourRaster or None
         On the H&E; it decides where no area was drawn on the IHC.
+    area : bool ndarray or None
+        On the raster of ``tumour``: the tumour area, an estimate with the stroma between its nests. What
+        is an epithelial cell is seen on the IHC itself; nests are smaller than mapping is exact.
     depth_um : float32 ndarray or None
-        On the raster of ``tumour``: distance to its edge, positive inside.
+        On the same raster: distance to the area's edge, positive inside.
     mapping : SlideMapping or None
     """
 
     tissue: TissueMask
     roi: Roi | None = None
     tumour: TumourRaster | None = None
+    area: NDArray[np.bool_] | None = None
     depth_um: NDArray[np.float32] | None = None
     mapping: SlideMapping | None = None
 
@@ -57,10 +63,11 @@ class Gate:
     ) -> Gate:
         """From its parts; an area that was drawn on the H&E has come in as ``tumour``."""
         roi = drawn if drawn is not None and drawn.slide == "ihc" else None
-        depth = None
-        if roi is None and tumour is not None and mapping is not None:
-            depth = signed_depth_um(tumour.region, tumour.um_per_px)
-        return cls(tissue=tissue, roi=roi, tumour=tumour, depth_um=depth, mapping=mapping)
+        if roi is not None or tumour is None or mapping is None:
+            return cls(tissue=tissue, roi=roi, tumour=tumour, mapping=mapping)
+        area = tumour.region if tumour.confirmed else closed(tumour.region, GAP_UM / tumour.um_per_px)
+        depth = signed_depth_um(area, tumour.um_per_px)
+        return cls(tissue=tissue, roi=roi, tumour=tumour, area=area, depth_um=depth, mapping=mapping)
 
     @property
     def confirmed(self) -> bool:
@@ -152,6 +159,18 @@ def _roles_at(tissue: TissueMask, points_px: NDArray[np.float64], *roles: str) -
     for piece in tissue.piece_list:
         of_label[piece.label] = piece.role in roles
     return of_label[tissue.piece_at(points_px)]
+
+
+def closed(region: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
+    """Region with its gaps of up to twice the radius filled; outlines of its hull stay where they are."""
+    from scipy import ndimage
+
+    if not region.any():
+        return region
+    pad = int(np.ceil(radius_px)) + 1
+    wide = ndimage.distance_transform_edt(~np.pad(region, pad)) <= radius_px
+    back = ndimage.distance_transform_edt(wide) > radius_px
+    return np.asarray(back[pad:-pad, pad:-pad] | region)
 
 
 def signed_depth_um(region: NDArray[np.bool_], um_per_px: float) -> NDArray[np.float32]:

@@ -29,7 +29,8 @@ def tumour_areas(gate: Gate) -> Iterator[Area]:
     if tumour is None or mapping is None:
         return
     facts: dict[str, Any] = {"method": tumour.method, "confirmed": tumour.confirmed}
-    for area in areas_of_mask(tumour.region, tumour.level0_px, name="Tumor", slide="he", **facts):
+    region = tumour.region if gate.area is None else gate.area
+    for area in areas_of_mask(region, tumour.level0_px, name="Tumor", slide="he", **facts):
         yield area
         if gate.roi is None:
             outline = mapping.he_to_ihc(area.outline)
