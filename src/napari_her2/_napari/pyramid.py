@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_her2._napari.tiles import TileKey
+from napari_her2.errors import SlideError
 from napari_her2.geometry import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from numpy.typing import NDArray
 
@@ -83,6 +85,8 @@ class TilePyramid:
         self.live = live
         self.levels = view_levels(source.level_shapes)
         self.last_level = len(self.levels) - 1
+        self._overview = self._blank(Box.of_shape(self.levels[-1].shape))
+        self._overview_there: set[TileKey] = set()
         self._users = 0
         self._closed = False
         self._lock = threading.Lock()
@@ -111,18 +115,18 @@ class TilePyramid:
 
     def fetch(self, key: TileKey) -> NDArray[Any]:
         """Return a tile, decoding it where it is not held. Slow: never on the window's thread."""
-        held = self.loader.cache.get(id(self), key)
+        held = self._held(key)
         if held is not None:
             return held
         with self._lock:
             if self._closed:
-                return self._blank(self.tile_box(key))
+                raise SlideError("the slide behind this layer was closed: open it again")
             self._users += 1
         try:
             tile = self._decode(key)
         finally:
             self._leave()
-        self.loader.cache.put(id(self), key, tile, pinned=key.level == self.last_level)
+        self._keep(key, tile)
         return tile
 
     def read(self, level: int, box: Box) -> NDArray[Any]:
@@ -138,9 +142,18 @@ class TilePyramid:
         row, col = (centre / TILE_PX - 0.5 for centre in box.centre)
         missing.sort(key=lambda key: (key.row - row) ** 2 + (key.col - col) ** 2)
         self.loader.want(self, missing, overview=level == self.last_level)
-        if level != self.last_level:
-            self._want_overview()
+        if level == self.last_level:
+            return self._overview[box.slices]
+        self._want_overview()
         return self.compose(level, box)
+
+    def overview(self) -> NDArray[Any]:
+        """Return the coarsest level at once: one array for good, which fills itself as tiles arrive.
+
+        napari keeps the array of the coarsest level for ever, so a copy would stay as empty as it was.
+        """
+        self._want_overview()
+        return self._overview
 
     def compose(self, level: int, box: Box) -> NDArray[Any]:
         """Held tiles of a box, holes filled from coarser levels or with the background."""
@@ -174,7 +187,16 @@ class TilePyramid:
             self.source.close()
 
     def _held(self, key: TileKey) -> NDArray[Any] | None:
-        return self.loader.cache.get(id(self), key)
+        if key.level < self.last_level:
+            return self.loader.cache.get(id(self), key)
+        return self._overview[self.tile_box(key).slices] if key in self._overview_there else None
+
+    def _keep(self, key: TileKey, tile: NDArray[Any]) -> None:
+        if key.level < self.last_level:
+            self.loader.cache.put(id(self), key, tile)
+        else:
+            self._overview[self.tile_box(key).slices] = tile
+            self._overview_there.add(key)
 
     def _want_overview(self) -> None:
         whole = Box.of_shape(self.levels[-1].shape)
@@ -272,17 +294,24 @@ class LazyLevel:
         (row, stop, rows), (col, right, cols) = (span for span in axes if span is not None)
         if stop <= row or right <= col:
             return np.broadcast_to(np.zeros((), self.dtype), self.shape)[key]
-        asker = str(sys._getframe(1).f_globals.get("__name__", ""))
-        at_once = self.pyramid.live and asker.startswith("napari.")
+        at_once = self.pyramid.live and _is_slicing(sys._getframe(1))
         get = self.pyramid.display if at_once else self.pyramid.read
         return get(self.index, Box(row, col, stop - row, right - col))[(rows, cols, *keys[2:])]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        whole = self.pyramid.read(self.index, Box.of_shape(self.shape))
+        if self.index == self.pyramid.last_level and self.pyramid.live and _is_slicing(sys._getframe(1)):
+            whole = self.pyramid.overview()
+        else:
+            whole = self.pyramid.read(self.index, Box.of_shape(self.shape))
         return whole if dtype is None else whole.astype(dtype)
 
     def __repr__(self) -> str:
         return f"<LazyLevel {self.index}: {self.shape} {self.dtype}>"
+
+
+def _is_slicing(caller: FrameType) -> bool:
+    """Whether napari's layers ask, for the screen; other plugins and the console want true pixels."""
+    return str(caller.f_globals.get("__name__", "")).startswith("napari.layers.")
 
 
 def _full(key: Any, ndim: int) -> tuple[Any, ...]:

@@ -69,7 +69,9 @@ def _opens(path: Path) -> bool:
 
 
 def _is_whole_slide(slide: Slide) -> bool:
-    """Whether it has a stored pyramid, or is too large for a picture."""
+    """Whether it is of a scanner's format, has a stored pyramid, or is too large for a picture."""
+    if slide.format in ("openslide", "dicom"):
+        return True
     stored = sum(level.stored for level in slide.levels)
     return slide.format != "field" and (stored > 1 or max(slide.shape) >= SLIDE_SIZED_PX)
 

@@ -149,16 +149,19 @@ def path_words(step: PathStep) -> str:
     sign = {(True, True): ">", (True, False): "≤", (False, True): "≥", (False, False): "<"}[
         strict, step.holds
     ]
-    return f"{subject} {number(step.value)}{unit} {sign} {number(step.threshold)}{unit}"
+    return f"{subject} {number(step.value, step.threshold)}{unit} {sign} {step.threshold:.3g}{unit}"
 
 
 _AMOUNT = re.compile(r" in (?=more than|fewer|at least|a cluster|all|\d)")
 
 
-def number(value: float) -> str:
-    """Return a percentage or a count without needless digits: 12.4, 10, 0.03."""
-    digits = 1 if abs(value) >= 1 or value == 0 else 2
-    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
+def number(value: float, beside: float | None = None) -> str:
+    """Return a percentage or a count in short; never rounded onto the threshold ``beside`` it."""
+    text = f"{value:.1f}"
+    for digits in (2, 3):
+        if beside is not None and value != beside and float(text) == beside:
+            text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".")
 
 
 def _bars(report: Report) -> tuple[Bar, ...]:

@@ -48,32 +48,29 @@ class TileCache:
     Parameters
     ----------
     budget_bytes : int
-        Upper bound of what is held; coarsest levels count but are never dropped.
+        Upper bound of what is held.
     """
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
         self.held_bytes = 0
         self._tiles: OrderedDict[tuple[int, TileKey], NDArray[Any]] = OrderedDict()
-        self._pinned: dict[tuple[int, TileKey], NDArray[Any]] = {}
         self._lock = threading.Lock()
 
     def get(self, owner: int, key: TileKey) -> NDArray[Any] | None:
         """Return the tile, or None where it is not held."""
         with self._lock:
             tile = self._tiles.get((owner, key))
-            if tile is None:
-                return self._pinned.get((owner, key))
-            self._tiles.move_to_end((owner, key))
+            if tile is not None:
+                self._tiles.move_to_end((owner, key))
             return tile
 
-    def put(self, owner: int, key: TileKey, tile: NDArray[Any], *, pinned: bool = False) -> None:
-        """Keep a tile; ``pinned`` ones stay until their owner is dropped."""
+    def put(self, owner: int, key: TileKey, tile: NDArray[Any]) -> None:
+        """Keep a tile."""
         with self._lock:
-            held = self._pinned if pinned else self._tiles
-            if (owner, key) in held:
+            if (owner, key) in self._tiles:
                 return
-            held[(owner, key)] = tile
+            self._tiles[(owner, key)] = tile
             self.held_bytes += tile.nbytes
             while self.held_bytes > self.budget_bytes and len(self._tiles) > 1:
                 _, old = self._tiles.popitem(last=False)
@@ -82,9 +79,8 @@ class TileCache:
     def drop(self, owner: int) -> None:
         """Forget all tiles of one pyramid."""
         with self._lock:
-            for held in (self._tiles, self._pinned):
-                for entry in [entry for entry in held if entry[0] == owner]:
-                    self.held_bytes -= held.pop(entry).nbytes
+            for entry in [entry for entry in self._tiles if entry[0] == owner]:
+                self.held_bytes -= self._tiles.pop(entry).nbytes
 
 
 class _Wishes:

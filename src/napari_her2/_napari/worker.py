@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from napari_her2._napari.tiles import TileKey, TileLoader
     from napari_her2.events import Steps
 
-__all__ = ["StepsWorker", "TileRefresher", "pyramid_of", "refresher", "wait_until"]
+__all__ = [
+    "StepsWorker",
+    "TileRefresher",
+    "pyramid_of",
+    "refresher",
+    "run_in_window",
+    "wait_until",
+    "window_open",
+]
 
 NAME = "napari-her2-tiles"
 
@@ -199,6 +207,41 @@ def refresher() -> TileRefresher | None:
         loader = TileLoader(TileCache(preferences().tile_cache_mib << 20))
         found = TileRefresher(loader, app)
     return found
+
+
+def window_open() -> bool:
+    """Whether a napari window is open, so that long work must not block it."""
+    from napari import current_viewer
+
+    return QApplication.instance() is not None and current_viewer() is not None
+
+
+def run_in_window(make: Callable[[], Steps[Any]], title: str, most_seconds: float) -> Any:
+    """Run a generator of events in the background, keep the window alive meanwhile, return the result.
+
+    Progress shows in napari's activity dock.
+
+    Raises
+    ------
+    BaseException
+        What the generator raised.
+    """
+    from napari.utils import progress
+
+    outcome: dict[str, Any] = {}
+    with progress(total=0, desc=title) as bar:
+        worker = StepsWorker(make)
+        worker.yielded.connect(lambda event: bar.set_description(f"{title}: {getattr(event, 'stage', '')}"))
+        worker.returned.connect(lambda result: outcome.update(result=result))
+        worker.errored.connect(lambda error: outcome.update(error=error))
+        worker.finished.connect(lambda: outcome.update(ended=True))
+        worker.start()
+        if not wait_until(lambda: "ended" in outcome, most_seconds):
+            worker.quit()
+            raise InferenceError(f"{title} took longer than {most_seconds:.0f} s: try again")
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome.get("result")
 
 
 def wait_until(done: Callable[[], bool], seconds: float) -> bool:
