@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
 __all__ = ["FieldSource"]
@@ -52,9 +53,10 @@ class FieldSource:
     def _decode(self) -> NDArray[np.uint8]:
         with self._image() as image:
             try:
-                pixels = np.asarray(image if image.mode == "RGB" else image.convert(MODES[image.mode]))
+                image.load()
             except (OSError, SyntaxError, ValueError) as error:
                 raise self._damaged(error) from error
+            pixels = _array(image, MODES[image.mode])
         opaque = pixels.shape[2] == 4 and bool((pixels[..., 3] == 255).all())
         return np.ascontiguousarray(pixels[..., :3]) if opaque else pixels
 
@@ -79,6 +81,16 @@ class FieldSource:
         """Drop the pixels."""
         self._closed = True
         self._held = Held(self._decode)
+
+
+def _array(image: Image, mode: str) -> NDArray[np.uint8]:
+    """Pixels as (h, w, 3 or 4), converted in bands: Pillow would hold two further copies of the whole."""
+    cols, rows = image.size
+    pixels = np.empty((rows, cols, len(mode)), np.uint8)
+    for row in range(0, rows, HELD_TILE_PX):
+        band = image.crop((0, row, cols, min(row + HELD_TILE_PX, rows)))
+        pixels[row : row + HELD_TILE_PX] = np.asarray(band.convert(mode))
+    return pixels
 
 
 def _png_depth(path: Path) -> int:

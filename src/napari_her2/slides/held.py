@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HELD_TILE_PX", "MAX_HELD_PX", "Held", "check_size"]
 
-MAX_HELD_PX = 250_000_000  # 0.75 GB when decoded
+MAX_HELD_PX = 200_000_000  # 0.6 GB, and 1.5 GB for a moment while Pillow decodes
 HELD_TILE_PX = 512
 
 
@@ -25,7 +25,7 @@ def check_size(name: str, shape: tuple[int, int]) -> None:
     Raises
     ------
     SlideError
-        Above 250 million pixels.
+        Above 200 million pixels.
     """
     if shape[0] * shape[1] > MAX_HELD_PX:
         raise SlideError(
