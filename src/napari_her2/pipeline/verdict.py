@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.cells import CellSettings, separates_faint
+from napari_her2.cells import (
+    ENGINE_BIAS_POINTS,
+    FALSE_FAINT_PERCENT,
+    FALSE_FAINT_UPPER_PERCENT,
+    CellSettings,
+    separates_faint,
+)
 from napari_her2.pipeline.patches import patch_counts
 from napari_her2.scoring import (
     CellCounts,
@@ -71,19 +77,25 @@ def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, flags: tu
         points_um[:, 1],
         cells.evaluable,
         intense=cells.intensity_od >= CellSettings().intense_od,
-        settings=SummarySettings(),
+        settings=SummarySettings(engine_bias_points=ENGINE_BIAS_POINTS),
     )
     controls = _controls(cells, gate.tissue)
     adequate = all(control.adequate for control in controls) if controls else None
     rule = load_rule(run.plan["rule"])
     counts = patch_counts(patches) if rule.counted == "patches" else summary.counts
+    evidence = summary.evidence(
+        false_faint_percent=FALSE_FAINT_PERCENT,
+        false_faint_upper_percent=FALSE_FAINT_UPPER_PERCENT,
+        control_adequate=adequate,
+        flags=(*flags, *_flags(run, gate)),
+    )
     call = apply_rule(
         counts,
         rule,
         ish=run.plan["ish"],
         min_cells=1 if rule.counted == "patches" else run.plan["min_cells"],
         clusters=summary.clusters if rule.by_clusters else None,
-        evidence=summary.evidence(control_adequate=adequate, flags=(*flags, *_flags(run, gate))),
+        evidence=evidence,
     )
     return Verdict(call=_as_far_as_seen(run, call, gate.tissue), summary=summary, controls=controls)
 

@@ -16,7 +16,7 @@ FLAG_WORDS: Final[dict[str, str]] = {
     "unusual_pattern": (
         "Moderate to intense but incomplete staining, which the guideline does not cover; it counts as 2+."
     ),
-    "mixture": "Only several classes together pass the threshold; the guideline does not spell this out.",
+    "mixture": "A mixture of patterns that the guideline does not spell out; its classes were added up.",
     "null_ultralow_unresolved": (
         "The few faintly stained cells lie within the engine's own error: null or ultralow is open."
     ),
