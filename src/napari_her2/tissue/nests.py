@@ -34,6 +34,8 @@ _SLOPE: Final = 16.0
 _CUT: Final = (0.36, 0.5)
 _LYMPHOID: Final = 0.06
 _LYMPHOID_SLOPE: Final = 60.0
+_GRAINY: Final = 0.38
+_GRAINY_SLOPE: Final = 25.0
 _UNLIT: Final = 28
 _CLIP: Final = 0.35
 _DARK: Final = 0.75
@@ -155,15 +157,18 @@ def nest_probability(measured: Measured, um_per_px: float, *, lymphoid: bool = T
         0..1. The cut on the amount is the slide's own (Otsu), within limits, so that a slide that is
         all tumour or all stroma is not split in two.
     """
-    weight, amount, dark = (
-        _blur(p, _WINDOW_UM / um_per_px) for p in (measured.weight, measured.amount, measured.dark)
+    weight, amount, dark, grain = (
+        _blur(p, _WINDOW_UM / um_per_px)
+        for p in (measured.weight, measured.amount, measured.dark, measured.grain)
     )
     judged = weight > 0.05
     weight = np.maximum(weight, np.float32(0.05))
-    amount, dark = amount / weight, dark / weight
-    cut = _cut(amount[judged])
-    penalty = _LYMPHOID_SLOPE * np.maximum(dark - _LYMPHOID, 0) if lymphoid else np.float32(0)
-    logit = _SLOPE * (amount - cut) - penalty
+    amount, dark, contrast = amount / weight, dark / weight, np.sqrt(np.maximum(grain / weight, 0))
+    logit = _SLOPE * (amount - _cut(amount[judged]))
+    if lymphoid:
+        grainy = contrast / np.maximum(amount, np.float32(0.1))
+        logit -= _LYMPHOID_SLOPE * np.maximum(dark - _LYMPHOID, 0)
+        logit -= _GRAINY_SLOPE * np.maximum(grainy - _GRAINY, 0)
     probability: NDArray[np.float32] = np.where(judged, 1 / (1 + np.exp(-logit)), 0).astype(np.float32)
     return probability
 
