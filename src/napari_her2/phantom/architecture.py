@@ -51,7 +51,9 @@ def _outline(a: Floats, seed: np.uint64, y: float, x: float) -> float:
     ry, rx = abs(y / a[HALF_Y]), abs(x / a[HALF_X])
     radius = (ry**3.2 + rx**3.2) ** (1 / 3.2)
     depth = (1.0 - radius) * min(a[HALF_Y], a[HALF_X])
-    depth += a[EDGE] * (noise(seed, y / a[EDGE_SCALE], x / a[EDGE_SCALE]) - 0.8)
+    wave = noise(seed, y / a[EDGE_SCALE], x / a[EDGE_SCALE]) - 0.8
+    wave += 0.28 * noise(sub(seed, 21), 4.0 * y / a[EDGE_SCALE], 4.0 * x / a[EDGE_SCALE])
+    depth += a[EDGE] * wave
     if depth > 60.0 or depth < -60.0:
         return depth
     ragged = noise(sub(seed, 1), y / 34.0, x / 34.0) + 0.5 * noise(sub(seed, 2), y / 11.0, x / 11.0)

@@ -16,6 +16,8 @@ from napari_her2.phantom.compiled import jit
 from napari_her2.phantom.noise import drawn, draws, hashed, sub, uniform
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from napari_her2.phantom.plan import Plan
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     Words = NDArray[np.uint64]
     Grid = tuple[float, float, float, float]
 
-__all__ = ["KINDS", "Cells", "Section", "carcinoma_in", "others_in", "turned"]
+__all__ = ["KINDS", "Cells", "Section", "all_carcinoma", "carcinoma_in", "others_in", "turned"]
 
 KINDS: Final = {
     "invasive": 1,
@@ -40,6 +42,7 @@ KINDS: Final = {
 
 _STROMA_UM = 12.0
 _LYMPH_UM = 7.4
+_BAND_UM = 1500.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,6 +147,12 @@ def carcinoma_in(section: Section, box_um: tuple[float, float, float, float]) ->
     )
     kind = np.where(invasive[keep], KINDS["invasive"], KINDS["in_situ"]).astype(np.uint8)
     return Cells(points[:, 0], points[:, 1], kind, latent, angle, bits)
+
+
+def all_carcinoma(section: Section, height_um: float, width_um: float) -> Iterator[Cells]:
+    """Carcinoma cells of a whole strip in bands of rows, always the same bands."""
+    for top in np.arange(0.0, height_um, _BAND_UM):
+        yield carcinoma_in(section, (top, 0.0, min(top + _BAND_UM, height_um), width_um))
 
 
 def others_in(section: Section, box_um: tuple[float, float, float, float]) -> list[Cells]:

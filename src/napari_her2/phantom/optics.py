@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     Field = NDArray[np.float32]
 
-__all__ = ["Light", "develop", "light_for"]
+__all__ = ["Exposure", "Light", "develop", "light_for"]
 
 _WRAP = SIDE - 1
+_DEFOCUS_PX = 11.0
 _STEPS = 4096
 _DEEPEST = 5.0
 _PASSED = (10.0 ** -(np.arange(_STEPS + 1) * (_DEEPEST / _STEPS))).astype(np.float32)
@@ -114,17 +115,44 @@ def _expose(
                 out[r, c, k] = np.uint8(min(255.0, max(0.0, value + np.float32(0.5))))
 
 
-def develop(stains: Field, light: Light, margin: int, origin: tuple[int, int]) -> NDArray[np.uint8]:
-    """Image of two stain densities (2, h, w), less ``margin`` pixels on every side.
+@dataclass(frozen=True, slots=True, eq=False)
+class Exposure:
+    """How one tile is exposed.
 
-    ``origin`` shifts the camera's noise.
+    Attributes
+    ----------
+    margin : int
+        Pixels to cut off on every side.
+    origin : (int, int)
+        Place of the tile in the camera's noise.
+    ink : (ndarray of shape (h, w), ndarray of shape (3,)) or None
+        Optical density of a pen stroke and its colour.
+    defocus : ndarray of shape (h, w) or None
+        Depth in µm inside a region out of focus.
     """
+
+    margin: int
+    origin: tuple[int, int]
+    ink: tuple[Field, NDArray[np.float64]] | None = None
+    defocus: Field | None = None
+
+
+def develop(stains: Field, light: Light, exposure: Exposure) -> NDArray[np.uint8]:
+    """Image of two stain densities (2, h, w), less the margin."""
     import cv2
 
     vectors = (light.vectors * np.array(light.strengths)[:, None]).astype(np.float32)
     glow = np.empty((*stains.shape[1:], 3), np.float32)
     _absorb(stains, vectors, light.white.astype(np.float32), _PASSED, glow)
-    seen = cv2.GaussianBlur(glow, (0, 0), light.blur_px)[margin:-margin, margin:-margin]
+    if exposure.ink is not None:
+        density, colour = exposure.ink
+        glow *= 10.0 ** (-density[..., None] * colour.astype(np.float32))
+    seen = cv2.GaussianBlur(glow, (0, 0), light.blur_px)
+    if exposure.defocus is not None:
+        share = np.clip(exposure.defocus / 25.0 + 0.5, 0.0, 1.0)[..., None]
+        seen += share * (cv2.GaussianBlur(glow, (0, 0), _DEFOCUS_PX) - seen)
+    inner = slice(exposure.margin, -exposure.margin)
+    seen = np.ascontiguousarray(seen[inner, inner])
     out = np.empty(seen.shape, np.uint8)
-    _expose(np.ascontiguousarray(seen), speckle(), origin, light.noise, out)
+    _expose(seen, speckle(), exposure.origin, light.noise, out)
     return out

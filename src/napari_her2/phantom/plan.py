@@ -98,14 +98,14 @@ def _numbers(key: np.uint64, half_um: tuple[float, float]) -> Floats:
     numbers[arch.BED_WEIGHT] = np.clip(small / 1500.0, 0.15, 1.1)
     numbers[arch.NEST_SCALE] = 54.0 + 24.0 * chance(key, 5)
     numbers[arch.TILT] = np.pi * chance(key, 1)
-    numbers[arch.FAT_FROM] = 0.1 if small > 350 else 2.0
+    numbers[arch.FAT_FROM] = np.interp(small, [350, 400, 3000], [2.0, 0.12, 0.02])
     numbers[arch.LYMPH_FROM] = 0.34
     numbers[arch.VESSELS] = 0.7
     numbers[arch.LUMEN_FROM] = 0.52 + 0.25 * chance(key, 2)
     numbers[arch.CUT] = 1e9
     numbers[arch.CELL_STEP] = 10.4 + 1.8 * chance(key, 3)
     numbers[arch.GRADE] = chance(key, 4)
-    numbers[arch.CLONE_SCALE] = 170.0
+    numbers[arch.CLONE_SCALE] = np.clip(0.3 * small, 170.0, 700.0)
     return numbers
 
 

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_her2.geometry import Box
+from napari_her2.phantom.artefacts import artefacts_for
 from napari_her2.phantom.glass import TILE, glass_px, lay_out
-from napari_her2.phantom.layout import KINDS, carcinoma_in
+from napari_her2.phantom.layout import KINDS, all_carcinoma
 from napari_her2.phantom.noise import chance, drawn
 from napari_her2.phantom.optics import light_for
 from napari_her2.phantom.spec import MIX_KEYS, UM_PER_PX
-from napari_her2.phantom.tiles import Tile, draw_tile
+from napari_her2.phantom.tiles import Tile, TileJob, draw_tile
 from napari_her2.vocabulary import CELL_CLASSES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
+    from napari_her2.phantom.artefacts import Artefacts
     from napari_her2.phantom.glass import Glass, Piece
-    from napari_her2.phantom.layout import Cells
+    from napari_her2.phantom.layout import Cells, Section
     from napari_her2.phantom.optics import Light
     from napari_her2.phantom.spec import PhantomSpec, Stain
 
@@ -41,6 +45,12 @@ class PhantomScene:
         self.lights: dict[Stain, Light] = {
             stain: light_for(stain, spec.light_seed) for stain in ("he", "ihc")
         }
+
+    @cached_property
+    def artefacts(self) -> dict[Stain, Artefacts]:
+        """Pen, fold and blur of both slides."""
+        pairs: list[tuple[Stain, Section]] = [(s, self.glasses[s].patient.section) for s in ("he", "ihc")]
+        return {s: artefacts_for(self.spec, at.plan, at.placement, k) for k, (s, at) in enumerate(pairs)}
 
     @property
     def um_per_px(self) -> float:
@@ -76,13 +86,18 @@ class PhantomScene:
     def tile(self, stain: Stain, row_px: int, col_px: int) -> Tile:
         """Draw the tile whose corner (multiples of 512) is given."""
         piece = self.glasses[stain].piece_at(col_px)
-        classify = self.classify if stain == "ihc" else None
-        return draw_tile(piece, (row_px, col_px - piece.col_px), self.lights[stain], classify)
+        job = TileJob(
+            piece=piece,
+            light=self.lights[stain],
+            classify=self.classify if stain == "ihc" else None,
+            artefacts=self.artefacts[stain] if piece.role == "patient" else None,
+        )
+        return draw_tile(job, (row_px, col_px - piece.col_px))
 
-    def cells(self, piece: Piece) -> Cells:
-        """All carcinoma cells of a piece, in a fixed order."""
-        height, width = self.glasses["ihc"].shape_px[0] * UM_PER_PX, piece.width_px * UM_PER_PX
-        return carcinoma_in(piece.section, (0.0, 0.0, height, width))
+    def cells(self, piece: Piece) -> Iterator[Cells]:
+        """All carcinoma cells of a piece of the IHC slide in bands, in a fixed order."""
+        box = self.glasses["ihc"].box(piece)
+        return all_carcinoma(piece.section, *box.size_um(UM_PER_PX))
 
     def classify(self, piece: Piece, cells: Cells) -> NDArray[np.uint8]:
         """Class code (index in CELL_CLASSES) of each cell: a cut of its expression, exact in the whole."""
@@ -97,22 +112,22 @@ class PhantomScene:
     @cached_property
     def cuts(self) -> NDArray[np.float64]:
         """Expression at which classes begin, so that the patient's invasive cells have the wanted mix."""
-        cells = self.cells(self.glasses["ihc"].patient)
-        latent = np.sort(cells.latent[cells.kind == KINDS["invasive"]])
+        bands = self.cells(self.glasses["ihc"].patient)
+        latent = np.sort(np.concatenate([cells.latent[cells.kind == KINDS["invasive"]] for cells in bands]))
         counts = apportioned([self.spec.percent[name] for name in _ASCENDING], len(latent))
         starts = np.cumsum(counts)[:-1]
         return np.append(latent, np.inf)[starts]
 
     def cells_px(self, piece: Piece, cells: Cells) -> NDArray[np.float64]:
         """Centres (n, 2) of cells on the glass, level-0 pixels."""
-        return glass_px(np.column_stack([cells.row_um, cells.col_um]), piece)
+        return glass_px(cells.points_um, piece)
 
     def _duct_classes(self, piece: Piece, cells: Cells) -> NDArray[np.uint8]:
         """In situ carcinoma is of one class per duct, mostly strong."""
         if len(cells) == 0:
             return np.zeros(0, np.uint8)
         section = piece.section
-        places = section.placement.tissue(np.column_stack([cells.row_um, cells.col_um]))
+        places = section.placement.tissue(cells.points_um)
         gap = (
             np.linalg.norm(places[:, None] - section.plan.ducts[None, :, :2], axis=2)
             / section.plan.ducts[:, 2]

@@ -9,11 +9,12 @@ import numpy as np
 
 from napari_her2.phantom import matter, nuclei, paint, territory, textures
 from napari_her2.phantom.architecture import FLOW, GRADE, TISSUE
+from napari_her2.phantom.artefacts import INKS, folded, inked
 from napari_her2.phantom.glass import TILE
 from napari_her2.phantom.layout import carcinoma_in, others_in, turned
 from napari_her2.phantom.membranes import membranes_of
 from napari_her2.phantom.noise import drawn, draws
-from napari_her2.phantom.optics import develop
+from napari_her2.phantom.optics import Exposure, develop
 from napari_her2.phantom.spec import UM_PER_PX
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_her2.phantom.artefacts import Artefacts
     from napari_her2.phantom.glass import Piece
     from napari_her2.phantom.layout import Cells
     from napari_her2.phantom.optics import Light
@@ -28,10 +30,13 @@ if TYPE_CHECKING:
     Classify = Callable[[Piece, Cells], NDArray[np.uint8]]
     Corner = tuple[int, int]
 
-__all__ = ["MARGIN", "Tile", "draw_tile"]
+__all__ = ["MARGIN", "Tile", "TileJob", "draw_tile"]
 
 MARGIN: Final = 8
 """Pixels drawn around a tile for the lens' blur."""
+
+WIDE_MARGIN: Final = 48
+"""The same where the slide is out of focus."""
 
 _PAD_UM = 16.0
 
@@ -48,34 +53,72 @@ class Tile:
     cells: Cells | None = None
 
 
-def draw_tile(piece: Piece, place: Corner, light: Light, classify: Classify | None) -> Tile:
-    """Draw the tile whose corner is at a pixel of the piece's strip; H&E when ``classify`` is None."""
-    corner, side = (place[0] - MARGIN, place[1] - MARGIN), TILE + 2 * MARGIN
-    lattice = _lattice(piece, corner, side)
-    if lattice[TISSUE].max() < -2.0:
+@dataclass(frozen=True, slots=True, eq=False)
+class TileJob:
+    """What a tile is drawn from; H&E when ``classify`` is None."""
+
+    piece: Piece
+    light: Light
+    classify: Classify | None
+    artefacts: Artefacts | None
+
+
+def draw_tile(job: TileJob, place: Corner) -> Tile:
+    """Draw the tile whose corner is at a pixel of the piece's strip."""
+    margin = _margin(job, place)
+    corner, side = (place[0] - margin, place[1] - margin), TILE + 2 * margin
+    lattice = _lattice(job.piece, corner, side)
+    pen = None if job.artefacts is None else job.artefacts.pen_depth(corner, side)
+    if lattice[TISSUE].max() < -2.0 and pen is None:
         return Tile(None)
     box = _box_um(corner, side)
-    carcinoma = carcinoma_in(piece.section, box)
-    claims = _claims(piece, carcinoma, corner, side)
-    ground = _ground(piece, lattice, corner, side)
+    carcinoma = carcinoma_in(job.piece.section, box)
+    claims = _claims(job.piece, carcinoma, corner, side)
+    ground = _ground(job.piece, lattice, corner, side)
     stains = np.zeros((2, side, side), np.float32)
-    if classify is None:
-        paint.paint_he(claims, ground, stains)
-    else:
-        table = membranes_of(classify(piece, carcinoma), carcinoma.bits)
-        look = np.array([light.blush, light.background, light.speck, light.edge])
-        paint.paint_ihc(claims, ground, table, look, stains)
-    _stamp_nuclei(
-        [carcinoma, *others_in(piece.section, box)],
-        corner,
-        stains,
-        _look(piece, light, ihc=classify is not None),
-    )
-    shift = int(drawn(int(piece.section.seed), *place))
-    pixels = develop(stains, light, MARGIN, (shift & 1023, shift >> 12 & 1023))
-    inner = slice(MARGIN, -MARGIN)
+    _paint(job, carcinoma, claims, ground, stains)
+    _stamp_nuclei([carcinoma, *others_in(job.piece.section, box)], corner, stains, _look(job))
+    pixels = _exposed(job, place, stains, pen)
+    inner = slice(margin, -margin)
     owner = np.where(ground[0][matter.OUTER] > 0, claims[2][0], 0)[inner, inner]
     return Tile(pixels, owner, carcinoma)
+
+
+def _margin(job: TileJob, place: Corner) -> int:
+    """Pixels to draw around a tile: more where it is out of focus."""
+    corner, side = (place[0] - WIDE_MARGIN, place[1] - WIDE_MARGIN), TILE + 2 * WIDE_MARGIN
+    blurred = job.artefacts is not None and job.artefacts.blur_depth(corner, side) is not None
+    return WIDE_MARGIN if blurred else MARGIN
+
+
+def _paint(
+    job: TileJob, carcinoma: Cells, claims: paint.Claims, ground: paint.Ground, stains: NDArray[np.float32]
+) -> None:
+    light = job.light
+    if job.classify is None:
+        paint.paint_he(claims, ground, stains)
+        return
+    table = membranes_of(job.classify(job.piece, carcinoma), carcinoma.bits)
+    look = np.array([light.blush, light.background, light.speck, light.edge])
+    paint.paint_ihc(claims, ground, table, look, stains)
+
+
+def _exposed(
+    job: TileJob, place: Corner, stains: NDArray[np.float32], pen: NDArray[np.float32] | None
+) -> NDArray[np.uint8]:
+    """Let light pass through stains, fold and ink, and through a lens that may be out of focus."""
+    side = stains.shape[1]
+    margin = (side - TILE) // 2
+    corner = place[0] - margin, place[1] - margin
+    ink, defocus = None, None
+    if job.artefacts is not None:
+        fold, defocus = job.artefacts.fold_depth(corner, side), job.artefacts.blur_depth(corner, side)
+        if fold is not None:
+            folded(stains, fold)
+        if pen is not None:
+            ink = inked(pen, corner), np.array(INKS[job.artefacts.ink])
+    shift = int(drawn(int(job.piece.section.seed), *place))
+    return develop(stains, job.light, Exposure(margin, (shift & 1023, shift >> 12 & 1023), ink, defocus))
 
 
 def _lattice(piece: Piece, corner: Corner, side: int) -> NDArray[np.float32]:
@@ -136,10 +179,10 @@ def _ground(piece: Piece, lattice: NDArray[np.float32], corner: Corner, side: in
     return solid, fine, coarse, corner
 
 
-def _look(piece: Piece, light: Light, *, ihc: bool) -> NDArray[np.float64]:
+def _look(job: TileJob) -> NDArray[np.float64]:
     """How nuclei look: haematoxylin strength, DAB of brown nuclei, their share, grade."""
-    grade = float(piece.section.plan.numbers[GRADE])
-    return np.array([0.8, light.nuclear, 0.01, grade] if ihc else [1.0, 0.0, 0.0, grade])
+    grade = float(job.piece.section.plan.numbers[GRADE])
+    return np.array([1.0, 0.0, 0.0, grade] if job.classify is None else [0.8, job.light.nuclear, 0.01, grade])
 
 
 def _stamp_nuclei(

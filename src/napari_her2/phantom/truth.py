@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def guideline_score(counts: dict[str, int]) -> str:
 
 
 def render_phantom(
-    spec: PhantomSpec, out: Path, *, rule: Rule = guideline_score, workers: int = 1
+    spec: PhantomSpec, out: Path, *, rule: Rule = guideline_score, workers: int | None = None
 ) -> Steps[PhantomTruth]:
     """Draw both slides and write them with their truth into a folder.
 
@@ -81,8 +82,8 @@ def render_phantom(
         Folder; made if it is not there, files of an earlier phantom are replaced.
     rule : callable
         Score from counts per class; the guideline's table by default.
-    workers : int
-        Threads that draw.
+    workers : int, optional
+        Threads that draw; one per core, at most four, by default.
 
     Yields
     ------
@@ -101,7 +102,7 @@ def render_phantom(
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return (yield from write_phantom(spec, out, rule, workers))
+        return (yield from write_phantom(spec, out, rule, workers or min(os.cpu_count() or 1, 4)))
     except OSError as error:
         raise OutputError(
             f"the folder {out.name} cannot be written ({error.strerror}): choose another --out"

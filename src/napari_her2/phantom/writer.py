@@ -35,13 +35,16 @@ __all__ = ["SlideFile", "write_slide"]
 _SMALLEST_PX = 512
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SlideFile:
     """How a slide is to be stored.
 
     Attributes
     ----------
     path : Path
+        Where to write.
+    name : str
+        Name of the image in the OME-XML.
     shape_px : (rows, cols)
     um_per_px : float
     quality : int
@@ -51,6 +54,7 @@ class SlideFile:
     """
 
     path: Path
+    name: str
     shape_px: tuple[int, int]
     um_per_px: float
     quality: int
@@ -79,7 +83,7 @@ class SlideFile:
     def ome_xml(self) -> str:
         """Return the description of the image, with the pixel size."""
         rows, cols = self.shape_px
-        name = quoteattr(self.path.name)
+        name = quoteattr(self.name)
         size = f'PhysicalSizeX="{self.um_per_px}" PhysicalSizeY="{self.um_per_px}"'
         return (
             '<?xml version="1.0" encoding="UTF-8"?>'
