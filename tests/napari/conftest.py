@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from tests.napari import handmade
 
 if TYPE_CHECKING:

@@ -103,7 +103,13 @@ def report(**call: Any) -> Any:
             },
             "agreement": {},
             "qc": {"tissue_mm2": 0.42, "excluded_mm2": {"pen": 0.0}, "focus": None, "stain_drift": None},
-            "provenance": {"slides": [], "settings": {}, "versions": {}, "started": "2026-01-01T00:00:00", "seconds": {}},
+            "provenance": {
+                "slides": [],
+                "settings": {},
+                "versions": {},
+                "started": "2026-01-01T00:00:00",
+                "seconds": {},
+            },
         }
     )
 
@@ -132,18 +138,29 @@ def cells(n: int = 1000, seed: int = 3) -> Any:
     return table
 
 
+def write_tumour(files: Any, on: str) -> None:
+    """Write the tumour raster on one slide and its outline on both."""
+    from napari_her2.exchange import Area, write_areas
+    from napari_her2.store import write_multiscale
+
+    rows, cols = np.mgrid[: SHAPE[0] // 8, : SHAPE[1] // 8]
+    near = 1.2 - np.hypot(rows / (SHAPE[0] / 8) - 0.5, cols / (SHAPE[1] / 8) - 0.5) / 0.36
+    raster = np.clip(near, 0, 1).astype(np.float32)
+    write_multiscale(files.raster("tumour"), raster, um_per_px=UM * 8, attributes={"slide": on})
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    ring = np.array(SHAPE) * (0.5 + 0.25 * np.column_stack([np.sin(angle), np.cos(angle)]))
+    write_areas(files.annotations, [Area(outline=ring, name="Tumor", slide=role) for role in {"ihc", on}])
+
+
 def write_case(folder: Path, he: Path | None, ihc: Path, *, found: bool = True, **call: Any) -> Path:
     """Write a finished case of these slides."""
     from napari_her2.case import CaseFiles, CaseSlide, remember_slide, seal, write_cells
-    from napari_her2.store import write_multiscale
 
     folder.mkdir(parents=True, exist_ok=True)
     files = CaseFiles(folder)
     files.report.write_text(report(**call).to_json(), encoding="utf-8")
     write_cells(files.cells, cells())
-    rows, cols = np.mgrid[: SHAPE[0] // 8, : SHAPE[1] // 8]
-    near = 1.2 - np.hypot(rows / (SHAPE[0] / 8) - 0.5, cols / (SHAPE[1] / 8) - 0.5) / 0.36
-    write_multiscale(files.raster("tumour"), np.clip(near, 0, 1).astype(np.float32), um_per_px=UM * 8)
+    write_tumour(files, "ihc" if he is None else "he")
     slides = []
     for role, path in (("he", he), ("ihc", ihc)):
         if path is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from tests.napari import handmade
 
 from napari_her2 import pipeline
 from napari_her2._napari.canvas import CaseCanvas
@@ -18,14 +19,14 @@ from napari_her2._napari.tiles import TileCache, TileLoader
 from napari_her2.errors import MappingError
 from napari_her2.events import Progress, StageDone
 from napari_her2.geometry import Affine
-from tests.napari import handmade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_her2.pipeline import CaseRequest
     from tests.napari.conftest import InlineJobs
+
+    from napari_her2.pipeline import CaseRequest
 
 
 class Rig:
@@ -59,7 +60,9 @@ def rig(jobs: InlineJobs) -> Iterator[Rig]:
     made.control.close()
 
 
-def fake_pipeline(monkeypatch: pytest.MonkeyPatch, case: Path, *, fail: Exception | None = None) -> list[CaseRequest]:
+def fake_pipeline(
+    monkeypatch: pytest.MonkeyPatch, case: Path, *, fail: Exception | None = None
+) -> list[CaseRequest]:
     """Let the pipeline finish at once with a handmade case; return what it was asked."""
     asked: list[CaseRequest] = []
 
@@ -119,7 +122,9 @@ def test_missing_pixel_size_is_asked_for(rig: Rig, without_size: Path) -> None:
     assert rig.session.why_not is None
 
 
-def test_bad_file_is_one_sentence_and_leaves_what_was_open(rig: Rig, pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_bad_file_is_one_sentence_and_leaves_what_was_open(
+    rig: Rig, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
     rig.open(*pair)
     bad = tmp_path / "text.svs"
     bad.write_text("not a slide")
@@ -149,7 +154,7 @@ def test_run_hands_over_everything_and_shows_the_case(
     assert (request.he, request.ihc, request.out) == (*pair, tmp_path / "new")
     assert request.recipe.given() == {"rule": "gastric-biopsy"}
     assert rig.session.result.report.call.score == "3+"  # type: ignore[union-attr]
-    assert rig.names[2:] == ["tumour heat map", "tumour area (proposed)", "cells"]
+    assert rig.names[2:] == ["tumour heat map", "tumour area, H&E", "tumour area, IHC", "cells"]
     cells: Any = rig.canvas.layer("cells")
     assert len(cells.data) == 1000
     assert [str(unit) for unit in cells.units] == ["micrometer", "micrometer"]
@@ -164,9 +169,8 @@ def test_cancel_keeps_the_slides_and_says_what_next(
     rig.control.run()
     rig.jobs.step()
     rig.control.cancel()
-    assert rig.session.activity == "stopping"
+    assert rig.session.activity == "idle", "the person goes on at once"
     rig.jobs.finish()
-    assert rig.session.activity == "idle"
     assert "run again" in rig.session.message.text  # type: ignore[union-attr]
     assert rig.session.result is None
     assert len(rig.viewer.layers) == 2
@@ -174,7 +178,12 @@ def test_cancel_keeps_the_slides_and_says_what_next(
 
 @pytest.mark.parametrize("error", [MappingError("the slides do not fit: check them"), ValueError("odd")])
 def test_errors_of_a_run_end_in_the_panel(
-    rig: Rig, pair: tuple[Path, Path], case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    rig: Rig,
+    pair: tuple[Path, Path],
+    case: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
 ) -> None:
     fake_pipeline(monkeypatch, case, fail=error)
     rig.open(*pair)
@@ -190,11 +199,15 @@ def test_case_opens_with_its_slides(rig: Rig, case: Path) -> None:
     rig.open(case)
     assert rig.session.result.folder == case  # type: ignore[union-attr]
     assert rig.session.ihc.name == "block_ihc.tif"  # type: ignore[union-attr]
-    assert len(rig.viewer.layers) == 5
+    assert len(rig.viewer.layers) == 6
     assert rig.session.message is None
+    for key in ("outline_he", "heat"):
+        np.testing.assert_allclose(rig.canvas.layer(key).affine, rig.canvas.layer("he").affine)  # type: ignore[union-attr]
 
 
-def test_case_whose_slides_are_gone_still_shows_its_score(rig: Rig, tmp_path: Path, pair: tuple[Path, Path]) -> None:
+def test_case_whose_slides_are_gone_still_shows_its_score(
+    rig: Rig, tmp_path: Path, pair: tuple[Path, Path]
+) -> None:
     folder = handmade.write_case(tmp_path / "elsewhere" / "deep" / "case", *pair, found=False)
     rig.open(folder)
     assert rig.session.result is not None
@@ -220,7 +233,9 @@ def test_drawn_area_confirms_and_goes_to_the_pipeline(
     assert rig.session.tumour.rings == 2
     ihc_area, he_area = read_areas(asked[0].recipe.roi)  # type: ignore[arg-type]
     assert (ihc_area.slide, he_area.slide) == ("ihc", "he")
-    np.testing.assert_allclose(ihc_area.outline, np.array([(100, 200), (100, 400), (300, 400)]) / 0.5, atol=0.01)
+    np.testing.assert_allclose(
+        ihc_area.outline, np.array([(100, 200), (100, 400), (300, 400)]) / 0.5, atol=0.01
+    )
     np.testing.assert_allclose(he_area.outline, on_he / 0.5, atol=0.01)
 
 
@@ -293,6 +308,16 @@ def test_closed_slides_are_released(jobs: InlineJobs, pair: tuple[Path, Path]) -
     rig.control.close()
     assert pyramids[1].closed
     assert all(pyramid.source.slide.closed for pyramid in pyramids)  # type: ignore[attr-defined]
+
+
+def test_answer_of_a_job_that_was_let_go_is_not_heard(rig: Rig, pair: tuple[Path, Path]) -> None:
+    rig.control.open(pair)
+    rig.control.cancel()
+    rig.jobs.stopped = False  # it did not notice in time
+    rig.jobs.finish()
+    assert rig.names == []
+    assert rig.session.ihc is None
+    assert rig.session.activity == "idle"
 
 
 def test_second_wish_while_busy_is_refused(rig: Rig, pair: tuple[Path, Path]) -> None:

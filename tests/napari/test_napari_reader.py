@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import yaml
+from tests.napari import handmade
 
 from napari_her2._napari.preferences import CATEGORIES, Preferences
 from napari_her2._napari.reader import get_reader, read_slides
-from tests.napari import handmade
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,12 +89,13 @@ def test_vendor_slide_is_taken_whatever_its_inside(tmp_path: Path) -> None:
 def test_case_folder_is_taken(case: Path) -> None:
     reader: Any = get_reader(str(case))
     layers = reader(str(case))
-    assert [kind for _, _, kind in layers] == ["image", "image", "image", "shapes", "points"]
+    assert [kind for _, _, kind in layers] == ["image", "image", "image", "shapes", "shapes", "points"]
     assert [meta["name"] for _, meta, _ in layers] == [
         "IHC  block_ihc.tif",
         "H&E  block_he.tif",
         "tumour heat map",
-        "tumour area (proposed)",
+        "tumour area, H&E",
+        "tumour area, IHC",
         "cells",
     ]
     assert all(tuple(map(str, meta["units"])) == ("um", "um") for _, meta, _ in layers)
@@ -155,7 +156,9 @@ def test_manifest_is_valid_and_its_commands_exist() -> None:
     manifest = PluginManifest.from_file(MANIFEST)
     manifest.validate_imports()
     assert [widget.display_name for widget in manifest.contributions.widgets or ()] == ["HER2 score"]
-    assert [sample.display_name for sample in manifest.contributions.sample_data or ()] == ["HER2 phantom case"]
+    assert [sample.display_name for sample in manifest.contributions.sample_data or ()] == [
+        "HER2 phantom case"
+    ]
 
 
 def test_preferences_equal_the_manifest() -> None:

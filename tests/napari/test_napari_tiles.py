@@ -84,9 +84,19 @@ def settle(pyramid: TilePyramid) -> None:
 LEVEL_CASES = [
     ("nothing to do", [(900, 800)], [(900, 800)], [0]),
     ("halved until an overview", [(4000, 3000)], [(4000, 3000), (2000, 1500), (1000, 750)], [0, None, None]),
-    ("gap of 4 filled", [(4000, 4000), (1000, 1000)], [(4000, 4000), (2000, 2000), (1000, 1000)], [0, None, 1]),
+    (
+        "gap of 4 filled",
+        [(4000, 4000), (1000, 1000)],
+        [(4000, 4000), (2000, 2000), (1000, 1000)],
+        [0, None, 1],
+    ),
     ("halves kept", [(2000, 1000), (1000, 500)], [(2000, 1000), (1000, 500)], [0, 1]),
-    ("a level that does not shrink is left out", [(900, 900), (899, 900), (450, 450)], [(900, 900), (450, 450)], [0, 2]),
+    (
+        "a level that does not shrink is left out",
+        [(900, 900), (899, 900), (450, 450)],
+        [(900, 900), (450, 450)],
+        [0, 2],
+    ),
     ("odd sizes round up", [(2001, 1999)], [(2001, 1999), (1001, 1000)], [0, None]),
 ]
 
@@ -133,7 +143,9 @@ def test_napari_is_answered_at_once_and_gets_the_pixels_later() -> None:
     assert not before.any(), "nothing is decoded yet: background everywhere"
     source.gate.set()
     settle(pyramid)
-    np.testing.assert_array_equal(ask_like_napari(pyramid.data[0], np.s_[0:1024, 0:1024]), image[:1024, :1024])
+    np.testing.assert_array_equal(
+        ask_like_napari(pyramid.data[0], np.s_[0:1024, 0:1024]), image[:1024, :1024]
+    )
     assert threading.get_ident() not in source.threads
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.napari import handmade
 
-from napari_her2._napari.case_view import cells_view, load_case, outline_um
+from napari_her2._napari.case_view import cells_view, load_case
 from napari_her2._napari.opening import assign, default_case_folder, with_um_per_px
 from napari_her2._napari.placing import he_place
 from napari_her2._napari.progress import RunProgress, advance, duration
@@ -24,7 +25,6 @@ from napari_her2.errors import CaseError, UsageError
 from napari_her2.events import Notice, Progress, StageDone, drain
 from napari_her2.geometry import Affine
 from napari_her2.vocabulary import FLAGS
-from tests.napari import handmade
 
 if TYPE_CHECKING:
     from napari_her2._napari.pyramid import TilePyramid
@@ -68,7 +68,9 @@ def test_confirmed_area_is_not_provisional() -> None:
 
 
 def test_case_without_a_score_says_so() -> None:
-    report = handmade.report(score=None, category="not_scorable", path=[], alternatives={}, reason="Too few cells.")
+    report = handmade.report(
+        score=None, category="not_scorable", path=[], alternatives={}, reason="Too few cells."
+    )
     view = score_view(report)
     assert view.call == "Not scorable"
     assert view.reason == "Too few cells."
@@ -81,8 +83,8 @@ def test_every_flag_of_the_contract_has_words() -> None:
 
 def test_progress_tells_stage_rate_and_time_left() -> None:
     state = RunProgress()
-    state = advance(state, Progress("tissue", 1, 2, "slides"), 0.0)
-    state = advance(state, StageDone("tissue", 1.25), 1.0)
+    state = advance(state, Progress("tissue he", 1, 2, "slides"), 0.0)
+    state = advance(state, StageDone("tissue_he", 1.25), 1.0)
     state = advance(state, Progress("cells", 0, 100, "tiles"), 2.0)
     state = advance(state, Progress("cells", 20, 100, "tiles"), 6.0)
     state = advance(state, Notice("A sentence."), 6.0)
@@ -91,7 +93,7 @@ def test_progress_tells_stage_rate_and_time_left() -> None:
     assert state.rate == pytest.approx(5)
     assert state.seconds_left == pytest.approx(16)
     assert state.detail == "20 of 100 tiles  ·  5 tiles/s  ·  16 s left"
-    assert [stage.text for stage in state.finished] == ["Finding tissue  ·  1.2 s"]
+    assert [stage.text for stage in state.finished] == ["Finding tissue on the H&E  ·  1.2 s"]
     assert state.notices == ("A sentence.",)
     again = advance(state, StageDone("cells", 0.0, reused=True), 7.0)
     assert again.finished[-1].text == "Measuring cells  ·  kept from before"
@@ -130,7 +132,12 @@ def test_overlaid_is_the_mapping() -> None:
 def open_slide_of(name: str, stain: str, pyramid: TilePyramid | None = None) -> OpenSlide:
     """Return a slide without pixels."""
     return OpenSlide(
-        path=Path(name), name=name, shape=(10, 10), stated_um_per_px=None, stain=stain, pyramid=pyramid  # type: ignore[arg-type]
+        path=Path(name),
+        name=name,
+        shape=(10, 10),
+        stated_um_per_px=None,
+        stain=stain,
+        pyramid=pyramid,  # type: ignore[arg-type]
     )
 
 
@@ -181,31 +188,16 @@ def test_of_many_cells_an_even_sample_is_drawn() -> None:
     assert set(whole.features) == {"class", "completeness", "intensity_od", "width_um"}
 
 
-def test_outline_lies_where_the_tumour_is() -> None:
-    from napari_her2.store import Multiscale
-
-    raster = np.zeros((80, 100), np.float32)
-    raster[20:60, 30:70] = 1
-    (ring,) = outline_um(Multiscale((raster,), 4.0, {}))
-    np.testing.assert_allclose(ring.min(axis=0), (80, 120), atol=2.1)
-    np.testing.assert_allclose(ring.max(axis=0), (240, 280), atol=2.1)
-
-
-def test_tumour_that_touches_the_edge_still_has_a_closed_outline() -> None:
-    from napari_her2.store import Multiscale
-
-    (ring,) = outline_um(Multiscale((np.full((40, 50), 255, np.uint8),), 2.0, {}))
-    np.testing.assert_allclose(ring[0], ring[-1])
-    np.testing.assert_allclose(ring.max(axis=0), (80, 100), atol=1.1)
-
-
 def test_case_is_read_for_the_window(case: Path, pair: tuple[Path, Path]) -> None:
     view = drain(load_case(case))
     assert view.report.call.score == "3+"
     assert view.slide("he").path == pair[0]  # type: ignore[union-attr]
     assert len(view.cells.points_um) == 1000
-    assert view.outline
+    assert set(view.outlines) == {"he", "ihc"}
+    (ring,) = view.outlines["ihc"]
+    np.testing.assert_allclose(ring.mean(axis=0), np.array(handmade.SHAPE) * handmade.UM / 2, atol=0.1)
     assert view.tumour is not None
+    assert view.tumour_role == "he"
 
 
 def test_folder_that_is_no_case_is_refused(tmp_path: Path) -> None:
@@ -222,14 +214,14 @@ class FakeShapes:
 
     def data_to_world(self, point: Any) -> Any:
         """Shift by (100, 200)."""
-        return np.asarray(point) + (100, 200)
+        return np.add(point, (100, 200))
 
 
 def test_drawn_shapes_become_rings() -> None:
     square = [(0, 0), (0, 10), (10, 10), (10, 0)]
     rings = rings_of(FakeShapes(("polygon", square), ("line", square[:2]), ("ellipse", square)))
     assert len(rings) == 2
-    np.testing.assert_allclose(rings[0], np.asarray(square) + (100, 200))
+    np.testing.assert_allclose(rings[0], np.add(square, (100, 200)))
     np.testing.assert_allclose(np.hypot(*(rings[1] - (105, 205)).T), 5)
 
 

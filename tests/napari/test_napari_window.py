@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.napari import handmade
 
 from napari_her2 import pipeline
 from napari_her2.events import Progress, StageDone
-from tests.napari import handmade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,6 +101,7 @@ def test_flow_open_run_cancel_run_score_overlays(
     panel.run_box.cancel_button.click()
     wait(lambda: panel.session.activity == "idle")
     assert time.monotonic() - started < 1
+    wait(lambda: slow.closed == 1)
     assert slow.closed == 1, "the generator was closed, not abandoned"
     assert "run again" in panel.message.text()
     slow.finish = True
@@ -240,10 +241,10 @@ def test_reader_then_panel_takes_the_slides_over(viewer: Any, pair: tuple[Path, 
 
 def test_dropped_case_shows_layers_and_score(viewer: Any, case: Path) -> None:
     viewer.open(str(case), plugin="napari-her2")
-    assert len(viewer.layers) == 5
+    assert len(viewer.layers) == 6
     dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
     wait(lambda: panel.session.result is not None and not panel.session.busy)
-    assert len(viewer.layers) == 5
+    assert len(viewer.layers) == 6
     assert panel.result.call.text() == "3+"
     viewer.window.remove_dock_widget(dock)
 
@@ -312,14 +313,22 @@ def test_panel_follows_the_theme_and_fits(panel: Any, viewer: Any, case: Path) -
 
 def test_not_scorable_case(panel: Any, tmp_path: Path, pair: tuple[Path, Path]) -> None:
     folder = handmade.write_case(
-        tmp_path / "few", *pair, score=None, category="not_scorable", path=[], alternatives={}, reason="Too few cells."
+        tmp_path / "few",
+        *pair,
+        score=None,
+        category="not_scorable",
+        path=[],
+        alternatives={},
+        reason="Too few cells.",
     )
     open_in(panel, folder)
     assert panel.result.call.text() == "Not\nscorable"
     assert panel.result.reason.text() == "Too few cells."
 
 
-def test_demo_writes_a_picture_of_the_whole_window(case: Path, tmp_path: Path, make_napari_viewer: Any) -> None:
+def test_demo_writes_a_picture_of_the_whole_window(
+    case: Path, tmp_path: Path, make_napari_viewer: Any
+) -> None:
     from napari_her2._napari import demo_view
 
     viewer = make_napari_viewer(show=True)
@@ -339,7 +348,7 @@ def test_cells_show_in_the_colours_of_their_class(panel: Any, viewer: Any, case:
     result = panel.session.result
     cells = replace(result.cells, points_um=np.array([[384.0, 512.0]]), class_code=np.array([3], np.uint8))
     cells = replace(cells, features={name: values[:1] for name, values in cells.features.items()})
-    panel.controller.canvas.show_result(replace(result, cells=cells, outline=()))
+    panel.controller.canvas.show_result(replace(result, cells=cells, outlines={}))
     layer = viewer.layers["cells"]
     layer.opacity = 1
     viewer.scene.camera.center = (0, 384, 512)

@@ -6,6 +6,7 @@ was given, and restores what it changed.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CaseCanvas"]
 
-OVERLAYS = ("cells", "outline", "heat")
+OVERLAYS = ("cells", "outline", "outline_he", "heat")
 
 
 class CaseCanvas:
-    """The layers of one case, by key: ``he, ihc, cells, outline, heat, tumour``.
+    """The layers of one case, by key: ``he, ihc, cells, outline, outline_he, heat, tumour``.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ class CaseCanvas:
         self._layers: dict[str, Any] = {}
         self._guests: set[str] = set()
         self._he_to_ihc = Affine.identity()
+        self._on_he = {"he"}
         self._how: Arrangement = "side"
         self._blend = 1.0
         self._bar_was = bool(viewer.canvas.overlays.scale_bar.visible)
@@ -124,8 +126,12 @@ class CaseCanvas:
             if key not in self._guests:
                 self.remove(key)
                 self._add(key, make())
+        turned = view.he_to_ihc_um is not None and view.he_to_ihc_um is not self._he_to_ihc
         self._he_to_ihc = view.he_to_ihc_um or Affine.identity()
+        self._on_he = {"he", "outline_he"} | ({"heat"} if view.tumour_role == "he" else set())
         self.arrange()
+        if turned:
+            self.look_at("he", "ihc")
 
     def _overlays(self, view: CaseView) -> dict[str, Callable[[], data.LayerData]]:
         """Return what makes each overlay of a case, the lowest first."""
@@ -135,8 +141,9 @@ class CaseCanvas:
             found["heat"] = lambda: data.heat_layer(
                 self._make_pyramid(ArraySource(raster.levels)), raster.um_per_px, visible=False
             )
-        if view.outline:
-            found["outline"] = lambda: data.outline_layer(view.outline)
+        for key, role in (("outline_he", "he"), ("outline", "ihc")):
+            if view.outlines.get(role):
+                found[key] = partial(data.outline_layer, view.outlines[role], role)
         found["cells"] = lambda: data.cells_layer(view.cells)
         return found
 
@@ -155,7 +162,10 @@ class CaseCanvas:
             return
         over = self._how == "over" and ihc is not None
         ihc_um = None if ihc is None else _size_um(ihc)
-        he.affine = he_place(self._how, _size_um(he), ihc_um, self._he_to_ihc).matrix
+        place = he_place(self._how, _size_um(he), ihc_um, self._he_to_ihc).matrix
+        for layer in map(self.layer, self._on_he):
+            if layer is not None:
+                layer.affine = place
         he.opacity = self._blend if over else 1.0
         if over:
             self._raise_he(he, ihc)
@@ -179,14 +189,14 @@ class CaseCanvas:
             cells.shown = np.isin(cells.metadata["class_code"], sorted(codes))
 
     def set_visible(self, key: str, visible: bool) -> None:
-        """Show or hide one layer."""
-        layer = self.layer(key)
-        if layer is not None:
-            layer.visible = visible
+        """Show or hide an overlay, on both slides."""
+        for layer in (self.layer(key), self.layer(f"{key}_he")):
+            if layer is not None:
+                layer.visible = visible
 
     def toggle_overlays(self) -> None:
         """Hide all overlays, or show them again (the heat map stays as it is)."""
-        shown = [layer for layer in (self.layer("cells"), self.layer("outline")) if layer is not None]
+        shown = [layer for layer in map(self.layer, ("cells", "outline", "outline_he")) if layer is not None]
         visible = not any(layer.visible for layer in shown)
         for layer in shown:
             layer.visible = visible

@@ -25,12 +25,10 @@ if TYPE_CHECKING:
     from napari_her2.geometry import Affine
     from napari_her2.store import Multiscale
 
-__all__ = ["CaseView", "CellsView", "SlidePlace", "cells_view", "load_case", "outline_um"]
+__all__ = ["CaseView", "CellsView", "SlidePlace", "cells_view", "load_case"]
 
-OUTLINE_PX = 1500
-"""The outline is traced on the raster's level that is about this long."""
-
-TUMOUR_FROM = 0.5
+TUMOUR_CLASS = "Tumor"
+"""As QuPath spells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,10 +72,10 @@ class CaseView:
     report : Report
     slides : tuple of SlidePlace
     cells : CellsView
-    outline : tuple of ndarray of shape (n, 2)
-        Rings of the tumour area, µm on the IHC.
-    tumour, her2 : Multiscale or None
-        Rasters on the IHC.
+    outlines : dict of str to tuple of ndarray of shape (n, 2)
+        Rings of the tumour area by slide, in that slide's µm.
+    tumour : Multiscale or None
+        Probability of tumour on the slide ``tumour_role``.
     he_to_ihc_um : Affine or None
         Affine part of the mapping.
     """
@@ -86,9 +84,9 @@ class CaseView:
     report: Report
     slides: tuple[SlidePlace, ...] = ()
     cells: CellsView
-    outline: tuple[NDArray[np.float64], ...] = ()
+    outlines: dict[str, tuple[NDArray[np.float64], ...]] = field(default_factory=dict)
     tumour: Multiscale | None = None
-    her2: Multiscale | None = None
+    tumour_role: str = "he"
     he_to_ihc_um: Affine | None = field(default=None)
 
     def slide(self, role: str) -> SlidePlace | None:
@@ -113,8 +111,7 @@ def load_case(folder: Path, *, cell_limit: int = 60000) -> Steps[CaseView]:
         raise CaseError(f"{folder.name} has no IHC slide: run `score` again")
     cells = cells_view(bundle.cells(), ihc.um_per_px, limit=cell_limit)
     yield Progress("opening", 2, 4, "parts")
-    tumour = _on_ihc(bundle, "tumour")
-    outline = () if tumour is None else outline_um(tumour)
+    outlines, tumour = _outlines(bundle), bundle.raster("tumour")
     yield Progress("opening", 3, 4, "parts")
     mapping = bundle.mapping()
     places = (SlidePlace(s.role, s.name, s.um_per_px, find_slide(s, folder)) for s in bundle.slides)
@@ -123,20 +120,31 @@ def load_case(folder: Path, *, cell_limit: int = 60000) -> Steps[CaseView]:
         report=bundle.report,
         slides=tuple(places),
         cells=cells,
-        outline=outline,
+        outlines=outlines,
         tumour=tumour,
-        her2=_on_ihc(bundle, "her2"),
+        tumour_role=_slide_of(tumour),
         he_to_ihc_um=None if mapping is None else mapping.affine_um,
     )
 
 
-def _on_ihc(bundle: CaseBundle, name: Any) -> Multiscale | None:
-    """Return the raster if the case has it and it lies on the IHC."""
-    raster = bundle.raster(name)
-    if raster is None:
-        return None
-    ours: Any = raster.metadata.get("napari-her2", {})
-    return raster if ours.get("slide", "ihc") == "ihc" else None
+def _slide_of(raster: Multiscale | None) -> str:
+    ours: Any = {} if raster is None else raster.metadata.get("napari-her2", {})
+    return str(ours.get("slide", "ihc"))
+
+
+def _outlines(bundle: CaseBundle) -> dict[str, tuple[NDArray[np.float64], ...]]:
+    """Return the rings of the tumour area by slide, in that slide's µm; holes are rings, too."""
+    from napari_her2.exchange import read_areas
+
+    path = bundle.files.annotations
+    sizes = {slide.role: slide.um_per_px for slide in bundle.slides}
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    for area in read_areas(path) if path.is_file() else ():
+        role = area.slide or "ihc"
+        if area.name == TUMOUR_CLASS and role in sizes:
+            rings = (area.outline, *area.holes)
+            found.setdefault(role, []).extend(ring * sizes[role] for ring in rings)
+    return {role: tuple(rings) for role, rings in found.items()}
 
 
 def cells_view(cells: CellTable, um_per_px: float, *, limit: int) -> CellsView:
@@ -152,30 +160,3 @@ def cells_view(cells: CellTable, um_per_px: float, *, limit: int) -> CellsView:
         "width_um": shown.membrane_width_um.round(2),
     }
     return CellsView(points_um=points, class_code=shown.class_code, features=features, total=len(counted))
-
-
-def outline_um(raster: Multiscale) -> tuple[NDArray[np.float64], ...]:
-    """Trace the edge of the tumour area.
-
-    Parameters
-    ----------
-    raster : Multiscale
-        Probability (float, or 0..255) of tumour.
-
-    Returns
-    -------
-    tuple of ndarray of shape (n, 2)
-        Closed rings, µm from the slide's corner (row, col); small specks are left out.
-    """
-    from skimage.measure import approximate_polygon, find_contours
-
-    level = next(
-        (i for i, a in enumerate(raster.levels) if max(a.shape) <= OUTLINE_PX), len(raster.levels) - 1
-    )
-    values = np.asarray(raster.levels[level])
-    full = 1.0 if values.dtype.kind == "f" else 255.0 if values.max(initial=0) > 1 else 1.0
-    um = raster.um_per_px * raster.levels[0].shape[0] / values.shape[0]
-    rings = find_contours(np.pad(values / full, 1), TUMOUR_FROM)
-    kept = (approximate_polygon(ring, 0.7) for ring in rings if len(ring) > 12)
-    # Contours count from the centre of the first pixel, of which the padding added one.
-    return tuple((ring - 0.5) * um for ring in kept if len(ring) > 3)

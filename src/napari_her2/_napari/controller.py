@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -15,7 +16,7 @@ from napari_her2._napari import opening
 from napari_her2._napari.case_view import load_case
 from napari_her2._napari.progress import RunProgress, advance
 from napari_her2._napari.running import CaseRun
-from napari_her2._napari.session import Message, RunSettings, Session, Tumour
+from napari_her2._napari.session import Message, OpenSlide, RunSettings, Session, Tumour
 from napari_her2.errors import Her2Error, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from napari_her2._napari.canvas import CaseCanvas
     from napari_her2._napari.case_view import CaseView
     from napari_her2._napari.preferences import Preferences
-    from napari_her2._napari.session import OpenSlide, SlideRole
+    from napari_her2._napari.session import SlideRole
     from napari_her2._napari.tiles import TileLoader
     from napari_her2.events import Event, Steps
 
@@ -78,6 +79,7 @@ class ScoreController:
         self.session, self.canvas = session, canvas
         self._jobs, self._loader, self._preferences = jobs, loader, preferences
         self._job: Job | None = None
+        self._turn = 0
         self._closed = False
         session.settings = RunSettings(rule=preferences.rule)
 
@@ -187,10 +189,16 @@ class ScoreController:
         self._start(run, self._finished, "running")
 
     def cancel(self) -> None:
-        """Stop what runs; what is done so far is kept and resumed by the next run."""
-        if self._job is not None and self.session.activity in ("running", "opening"):
-            self.session.activity = "stopping"
+        """Let go of what runs; what is done so far is kept and resumed by the next run.
+
+        The job ends after the step it is in; whatever it still says is not heard any more, and the next
+        job begins after it.
+        """
+        if self._job is not None:
             self._job.quit()
+            self._job, self._turn = None, self._turn + 1
+            self.session.activity = "idle"
+            self.session.message = Message("Stopped. What was finished is kept; run again to go on.")
 
     def arrange(self, how: Any = None, blend: float | None = None) -> None:
         """Place H&E beside or over the IHC."""
@@ -216,14 +224,20 @@ class ScoreController:
     def _start(self, make: Callable[[], Steps[T]], done: Callable[[T], None], activity: Any) -> None:
         session = self.session
         session.message, session.progress, session.activity = None, RunProgress(), activity
-        self._job = self._jobs.start(make, event=self._event, result=done, error=self._say, end=self._end)
+        self._turn += 1
+        heard = partial(_heard, self, self._turn)
+        self._job = self._jobs.start(
+            make,
+            event=partial(heard, self._event),
+            result=partial(heard, done),
+            error=partial(heard, self._say),
+            end=partial(heard, self._end),
+        )
 
     def _event(self, event: Event) -> None:
         self.session.progress = advance(self.session.progress, event, time.monotonic())
 
     def _end(self) -> None:
-        if self.session.activity == "stopping" and not self._closed:
-            self.session.message = Message("Stopped. What was finished is kept; run again to go on.")
         self.session.activity, self._job = "idle", None
 
     def _say(self, error: BaseException) -> None:
@@ -307,6 +321,26 @@ class ScoreController:
         if missing:
             names = " and ".join(missing)
             self.session.message = Message(f"{names} not found: put it beside the case's folder.", "warning")
+
+
+def _heard(controller: ScoreController, turn: int, tell: Callable[..., None], *what: Any) -> None:
+    """Pass on what a job says, unless it was let go of; slides that it opened in vain are closed."""
+    if turn == controller._turn:
+        tell(*what)
+        return
+    for slide in _slides_in(what):
+        slide.pyramid.close()
+
+
+def _slides_in(values: Iterable[Any]) -> list[OpenSlide]:
+    """Return the slides among values that may be nested in tuples and dictionaries."""
+    found = []
+    for value in values:
+        if isinstance(value, OpenSlide):
+            found.append(value)
+        elif isinstance(value, tuple | dict):
+            found += _slides_in(value.values() if isinstance(value, dict) else value)
+    return found
 
 
 def _close(slides: Iterable[OpenSlide]) -> None:

@@ -42,7 +42,7 @@ TUMOUR = "tumour"
 ROLE_NAMES = {"he": "H&E", "ihc": "IHC"}
 
 CELLS = "cells"
-OUTLINE = "tumour area (proposed)"
+OUTLINE = "tumour area"
 HEAT = "tumour heat map"
 CELL_UM = 8.0
 
@@ -129,9 +129,9 @@ def cells_layer(cells: CellsView, **more: Any) -> LayerData:
     return cells.points_um, meta, "points"
 
 
-def outline_layer(rings_um: Sequence[NDArray[np.float64]], **more: Any) -> LayerData:
-    """Return the outline of the proposed tumour area, in µm."""
-    return list(rings_um), _shapes(OUTLINE, "transparent", **more), "shapes"
+def outline_layer(rings_um: Sequence[NDArray[np.float64]], role: str, **more: Any) -> LayerData:
+    """Return the outline of the tumour area that was scored, in µm of one slide."""
+    return list(rings_um), _shapes(f"{OUTLINE}, {ROLE_NAMES[role]}", "transparent", **more), "shapes"
 
 
 def drawing_layer(rings_um: Sequence[NDArray[np.float64]] = (), **more: Any) -> LayerData:

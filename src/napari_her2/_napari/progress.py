@@ -9,22 +9,19 @@ from napari_her2.events import Event, Notice, Progress, StageDone
 __all__ = ["DoneStage", "RunProgress", "advance", "duration"]
 
 STAGE_WORDS = {
-    "slides": "Reading the slides",
-    "open": "Opening the slides",
-    "hash": "Hashing the slides",
-    "tissue": "Finding tissue",
-    "tissue_he": "Finding tissue on H&E",
-    "tissue_ihc": "Finding tissue on IHC",
-    "tumour": "Proposing the tumour area",
+    "opening": "Opening",
+    "tissue_he": "Finding tissue on the H&E",
+    "tissue_ihc": "Finding tissue on the IHC",
+    "tissue he": "Finding tissue on the H&E",
+    "tissue ihc": "Finding tissue on the IHC",
     "mapping": "Aligning H&E and IHC",
-    "align": "Aligning H&E and IHC",
-    "register": "Aligning H&E and IHC",
+    "tumour": "Proposing the tumour area",
+    "pieces": "Telling patient tissue from control",
+    "stain": "Measuring the stain",
     "cells": "Measuring cells",
-    "score": "Applying the guideline",
-    "guideline": "Applying the guideline",
-    "report": "Writing the report",
-    "rasters": "Writing the maps",
-    "phantom": "Drawing the phantom",
+    "cell_table": "Measuring cells",
+    "patches": "Looking at patches",
+    "evidence": "Writing maps and tables",
 }
 
 
@@ -80,7 +77,7 @@ class RunProgress:
     @property
     def headline(self) -> str:
         """The stage in words."""
-        return stage_words(self.stage) if self.stage else "Starting"
+        return stage_words(self.stage) if self.stage else "Working" if self.finished else "Starting"
 
     @property
     def detail(self) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Activity", "Message", "OpenSlide", "RunSettings", "Session", "SlideRole", "Tumour"]
 
 SlideRole = Literal["he", "ihc"]
-Activity = Literal["idle", "opening", "running", "stopping"]
+Activity = Literal["idle", "opening", "running"]
 
 STAIN_WORDS = {"he": "looks like H&E", "ihc": "looks like IHC", "unknown": "stain not recognised"}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -63,9 +64,16 @@ class StepsWorker(WorkerBase[Any]):
     def __init__(self, make: Callable[[], Steps[Any]]) -> None:
         super().__init__(SignalsClass=GeneratorWorkerSignals)
         self._make = make
+        self.ended = Event()
 
     def work(self) -> Any:
         """Drive the generator until it returns or :meth:`quit` was called, then close it."""
+        try:
+            return self._drive()
+        finally:
+            self.ended.set()
+
+    def _drive(self) -> Any:
         steps = self._make()
         try:
             while not self.abort_requested:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from napari_her2._napari.worker import StepsWorker
@@ -19,6 +21,7 @@ class QtJobs:
 
     def __init__(self) -> None:
         self._running: set[StepsWorker] = set()
+        self._last_ended: Event | None = None
 
     def start(
         self,
@@ -29,8 +32,9 @@ class QtJobs:
         error: Callable[[BaseException], None],
         end: Callable[[], None],
     ) -> StepsWorker:
-        """Run a generator; ``end`` always comes last."""
-        worker = StepsWorker(make)
+        """Run a generator, after the one before has ended; ``end`` always comes last."""
+        worker = StepsWorker(partial(_after, self._last_ended, make))
+        self._last_ended = worker.ended
         self._running.add(worker)
         worker.yielded.connect(event)
         worker.returned.connect(result)
@@ -39,3 +43,10 @@ class QtJobs:
         worker.finished.connect(lambda: self._running.discard(worker))
         worker.start()
         return worker
+
+
+def _after(ended: Event | None, make: Callable[[], Steps[Any]]) -> Steps[Any]:
+    """Make the generator once the worker before has left its last step."""
+    if ended is not None:
+        ended.wait()
+    return make()

@@ -129,20 +129,18 @@ class RunBox(Section):
         self.run_button.setEnabled(why_not is None)
         self.run_button.setToolTip(why_not or "Score this case (Ctrl+Alt+R)")
         self.cancel_button.setVisible(session.busy)
-        self.cancel_button.setEnabled(session.activity in ("running", "opening"))
         for widget in (self.rules, self.folder_button, self.restart):
             widget.setEnabled(not session.busy)
         for widget in (self.bar, self.headline):
             widget.setVisible(session.busy)
-        words = {"opening": "opening", "running": "running", "stopping": "stopping"}
         done = "done" if session.result is not None else "ready" if why_not is None else ""
-        self.state.setText(words.get(session.activity, done))
+        self.state.setText(session.activity if session.busy else done)
         self.show_progress(session.progress, session.activity)
 
     def show_progress(self, progress: RunProgress, activity: str) -> None:
         """Show how far the run is."""
         busy = activity != "idle"
-        self.headline.setText("Stopping after this step" if activity == "stopping" else progress.headline)
+        self.headline.setText(progress.headline)
         shown(self.detail, progress.detail if busy else "")
         shown(self.stages, "\n".join(stage.text for stage in progress.finished) if busy else "")
         if not busy:

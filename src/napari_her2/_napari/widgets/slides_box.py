@@ -139,7 +139,8 @@ class SlidesBox(Section):
         """Show what is open."""
         for role, row in self.rows.items():
             row.show_slide(getattr(session, role))
-            row.setEnabled(not session.busy)
+            row.close_button.setEnabled(not session.busy)
+            row.size_row.setEnabled(not session.busy)
         both = session.he is not None and session.ihc is not None
         self.swap_button.setEnabled(not session.busy and (session.he is not None or session.ihc is not None))
         for button in (self.open_button, self.case_button):

@@ -116,7 +116,7 @@ class ViewBox(Section):
             self._reset()
         else:
             self.layers["heat"].setVisible(session.result.tumour is not None)
-            self.layers["outline"].setVisible(bool(session.result.outline))
+            self.layers["outline"].setVisible(bool(session.result.outlines))
 
     def _reset(self) -> None:
         """All classes shown, the heat map off: how new overlays come."""
