@@ -136,9 +136,26 @@ def _write(path: Path, columns: dict[str, NDArray[Any]]) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    table = pa.table({name: pa.array(column) for name, column in columns.items()})
+    table = pa.Table.from_arrays([_to_arrow(column) for column in columns.values()], names=list(columns))
     with replacing(path) as temporary:
         parquet.write_table(table, temporary, compression="zstd")
+
+
+def _to_arrow(column: NDArray[Any]) -> Any:
+    """Numpy → arrow by way of buffers: ``pyarrow.array`` would import pandas, which takes a while."""
+    import pyarrow as pa
+
+    n = len(column)
+    if column.dtype.kind == "U":
+        words = [str(word).encode("utf-8") for word in column]
+        starts = np.concatenate([[0], np.cumsum([len(word) for word in words])]).astype(np.int32)
+        buffers = [None, pa.py_buffer(starts.tobytes()), pa.py_buffer(b"".join(words))]
+        return pa.Array.from_buffers(pa.string(), n, buffers)
+    if column.dtype.kind == "b":
+        bits = np.packbits(column, bitorder="little")
+        return pa.Array.from_buffers(pa.bool_(), n, [None, pa.py_buffer(bits.tobytes())])
+    data = pa.py_buffer(np.ascontiguousarray(column).tobytes())
+    return pa.Array.from_buffers(pa.from_numpy_dtype(column.dtype), n, [None, data])
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
@@ -146,7 +163,18 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path)
+        with parquet.ParquetFile(path) as file:
+            table = file.read()
     except (OSError, pa.ArrowInvalid) as error:
         raise CaseError(f"{path.name} is missing or no Parquet table: run the case again") from error
-    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+    return {name: _to_numpy(table.column(name).combine_chunks()) for name in table.column_names}
+
+
+def _to_numpy(column: Any) -> NDArray[Any]:
+    """Arrow → numpy, without pandas as well."""
+    import pyarrow as pa
+
+    if not pa.types.is_floating(column.type) and not pa.types.is_integer(column.type):
+        return np.array(column.to_pylist() or np.empty(0, "U1"))
+    found = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())
+    return found[column.offset : column.offset + len(column)]
