@@ -34,7 +34,7 @@ CHUNK: Final = 192
 HALF_LINE_UM: Final = 1.25
 AWAY_UM: Final = (1.25, 2.75)
 NEIGHBOUR_UM: Final = (1.25, 2.0, 3.0)
-FOOT: Final = 0.65
+FOOT: Final = 0.6
 SHORTEST_RUN: Final = 5
 LONGEST_GAP: Final = 5
 

@@ -34,11 +34,14 @@ class TileStain:
     vectors : StainVectors
     nucleus_od : float
         Haematoxylin that parts nuclei from the rest, log10 OD.
+    grain_od : float
+        Standard deviation of the fine grain of DAB in unstained cytoplasm, log10 OD.
     """
 
     white: tuple[float, float, float]
     vectors: StainVectors = H_DAB_CAMERA
     nucleus_od: float = 0.15
+    grain_od: float = 0.012
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -158,9 +158,8 @@ def _allowed(
     inside = nucleus == names
     edge = STEPS - _first(inside[..., ::-1])
     begin = np.maximum(edge - round(INSIDE_UM / STEP_UM), 2)
-    end = np.minimum(
-        _first(territory != names) + round(BEYOND_UM / STEP_UM), edge + round(growth_um / STEP_UM)
-    )
+    border = _first(territory != names) + round(BEYOND_UM / STEP_UM)
+    end = np.minimum(border, edge + round(growth_um / STEP_UM))
     foreign = _first((nucleus != 0) & ~inside)
     end = np.maximum(np.minimum(end, foreign + 1), begin + 2)
     steps = np.arange(STEPS, dtype=np.int32)

@@ -20,9 +20,13 @@ class CellSettings:
 
     Attributes
     ----------
-    faint_od, moderate_od, intense_od : float
-        Membrane density from which a ray counts as stained, and from which the median over the
-        stained rays is moderate, intense. Measured as height above the cytoplasm beside it.
+    faint_od : float
+        Sharpness of a line (its DAB above what lies right beside it) from which it is a membrane,
+        on a slide without any grain in its cytoplasm.
+    grain_weight : float
+        How much of the slide's measured grain is added to it.
+    moderate_od, intense_od : float
+        Mean height of the stained line above its surroundings from which it is moderate, intense.
     stained_from, complete_from : float
         Completeness from which a membrane is stained at all (1+) and complete (2+, 3+).
     epithelial_from : float
@@ -35,11 +39,12 @@ class CellSettings:
         Tiles at once; None means as many as there are cores.
     """
 
-    faint_od: float = 0.028
-    moderate_od: float = 0.135
-    intense_od: float = 0.43
-    stained_from: float = 0.14
-    complete_from: float = 0.75
+    faint_od: float = 0.02
+    grain_weight: float = 1.0
+    moderate_od: float = 0.19
+    intense_od: float = 0.55
+    stained_from: float = 0.12
+    complete_from: float = 0.72
     epithelial_from: float = 0.5
     max_growth_um: float = 8.0
     tile_px: int = 2048
@@ -60,3 +65,7 @@ class CellSettings:
             raise ValueError(f"max_growth_um must lie in 2..12, got {self.max_growth_um}")
         if self.tile_px < 256:
             raise ValueError(f"tile_px must be at least 256, got {self.tile_px}")
+
+    def faint_at(self, grain_od: float) -> float:
+        """Sharpness that a membrane needs on a slide with that grain, log10 OD."""
+        return self.faint_od + self.grain_weight * grain_od
