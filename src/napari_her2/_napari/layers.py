@@ -32,6 +32,7 @@ __all__ = [
     "heat_layer",
     "outline_layer",
     "slide_layer",
+    "warm_up",
 ]
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -130,13 +131,39 @@ def cells_layer(cells: CellsView, **more: Any) -> LayerData:
 
 
 def outline_layer(rings_um: Sequence[NDArray[np.float64]], role: str, **more: Any) -> LayerData:
-    """Return the outline of the tumour area that was scored, in µm of one slide."""
-    return list(rings_um), _shapes(f"{OUTLINE}, {ROLE_NAMES[role]}", "transparent", **more), "shapes"
+    """Return the outline of the tumour area that was scored, in µm of one slide.
+
+    Closed paths instead of polygons: nothing is filled, so nothing has to be triangulated.
+    """
+    closed = [np.vstack([ring, ring[:1]]) for ring in rings_um]
+    meta = _shapes(f"{OUTLINE}, {ROLE_NAMES[role]}", "transparent", **more)
+    return closed, {**meta, "shape_type": "path"}, "shapes"
 
 
 def drawing_layer(rings_um: Sequence[NDArray[np.float64]] = (), **more: Any) -> LayerData:
     """Return the layer in which a person draws the tumour area."""
     return list(rings_um) or None, _shapes(TUMOUR, "#1B783722", ndim=2, **more), "shapes"
+
+
+def warm_up() -> None:
+    """Let napari import what its first overlays need (pandas, pint, numba), on the calling thread.
+
+    That takes seconds; paid for in the background, the window does not stop for it.
+    """
+    from napari.layers import Layer
+
+    corner = np.array([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
+    cells = {"class": np.array(["0"]), "completeness": np.zeros(1)}
+    for entry in (
+        outline_layer([corner], "ihc"),
+        drawing_layer([corner]),
+        (
+            np.zeros((1, 2)),
+            {"features": cells, "face_color": class_colours(np.zeros(1, np.uint8)), **_UM},
+            "points",
+        ),
+    ):
+        Layer.create(*entry)
 
 
 def _shapes(name: str, face: str, **more: Any) -> dict[str, Any]:

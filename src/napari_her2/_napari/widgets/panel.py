@@ -20,11 +20,13 @@ from napari_her2._napari.widgets.result_box import ResultBox
 from napari_her2._napari.widgets.run_box import RunBox, TumourBox
 from napari_her2._napari.widgets.slides_box import SlidesBox, dropped_paths
 from napari_her2._napari.widgets.view_box import ViewBox
-from napari_her2._napari.worker import refresher
+from napari_her2._napari.worker import StepsWorker, refresher
+from napari_her2.events import Progress
 from napari_her2.vocabulary import DISCLAIMER
 
 if TYPE_CHECKING:
     import napari
+    from napari_her2.events import Steps
 
 __all__ = ["ScorePanel"]
 
@@ -60,6 +62,8 @@ class ScorePanel(QWidget):
         self.result.hide()
         self.setAcceptDrops(True)
         self.controller.adopt()
+        self._warm_up = StepsWorker(_warm_up)
+        self._warm_up.start()
 
     def _build(self) -> None:
         look = look_of(self.viewer.theme)
@@ -209,6 +213,14 @@ class ScorePanel(QWidget):
         for key in self._keys():
             self.viewer.bind_key(key, None, overwrite=True)
         self.controller.close()
+
+
+def _warm_up() -> Steps[None]:
+    """Prepare the first overlays in the background."""
+    from napari_her2._napari.layers import warm_up
+
+    yield Progress("warm up", 0, 1)
+    warm_up()
 
 
 def _margins(widget: QWidget) -> QVBoxLayout:
