@@ -1,0 +1,106 @@
+"""MaskFormer for semantic segmentation. Imports torch and transformers: load it inside functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch import Tensor, nn
+from transformers import DetrConfig, MaskFormerConfig, MaskFormerForInstanceSegmentation, SwinConfig
+
+if TYPE_CHECKING:
+    from napari_her2.models.adapters import MaskFormerAdapter
+
+__all__ = ["Segmenter", "semantic"]
+
+NOWHERE: Final = 1e-6
+"""Weight of the background where no query claims a pixel: sums of nothing must not decide."""
+
+
+def configuration(adapter: MaskFormerAdapter, classes: int, size_px: int) -> MaskFormerConfig:
+    """Return the model's own configuration; nothing is looked up anywhere."""
+    stages = ["stage1", "stage2", "stage3", "stage4"]
+    swin = SwinConfig(
+        image_size=size_px, patch_size=4, embed_dim=adapter.embed_dim, depths=list(adapter.depths),
+        num_heads=list(adapter.heads), window_size=adapter.window, drop_path_rate=0.1, out_features=stages,
+    )  # fmt: skip
+    decoder = DetrConfig(
+        d_model=adapter.decoder_dim, decoder_layers=adapter.decoder_layers, num_queries=adapter.queries,
+        decoder_attention_heads=adapter.decoder_heads, decoder_ffn_dim=4 * adapter.decoder_dim, dropout=0.1,
+    )  # fmt: skip
+    return MaskFormerConfig(
+        fpn_feature_size=adapter.fpn, mask_feature_size=adapter.mask_features, backbone_config=swin,
+        decoder_config=decoder, num_labels=classes, use_auxiliary_loss=True,
+    )  # fmt: skip
+
+
+def semantic(classes: Tensor, masks: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Mask classification into one map per class: s_c(x) = Σ_i p_i(c) m_i(x), made to sum to 1.
+
+    "No object" takes no part. All is done in float32: products of two small half-precision numbers
+    vanish. Enlarging the sum equals summing enlarged masks, and is cheaper.
+
+    Parameters
+    ----------
+    classes : Tensor of shape (n, queries, c + 1)
+        Logits; the last is "no object".
+    masks : Tensor of shape (n, queries, h, w)
+        Logits.
+    shape : tuple of int
+        (rows, cols) of the result.
+
+    Returns
+    -------
+    Tensor of shape (n, c, rows, cols), float32
+        Class 0 is the background, which also takes what no query claims.
+    """
+    with torch.autocast(masks.device.type, enabled=False):
+        shares = classes.float().softmax(-1)[..., :-1]
+        sums = torch.einsum("nqc,nqhw->nchw", shares, masks.float().sigmoid())
+        sums = nn.functional.interpolate(sums, size=shape, mode="bilinear", align_corners=False)
+        sums = torch.cat([sums[:, :1] + NOWHERE, sums[:, 1:]], 1)
+        return sums / sums.sum(1, keepdim=True)
+
+
+class Segmenter(nn.Module):
+    """Model M: pixels to one probability per class and pixel."""
+
+    def __init__(self, adapter: MaskFormerAdapter, classes: int, size_px: int) -> None:
+        super().__init__()
+        self.core = MaskFormerForInstanceSegmentation(configuration(adapter, classes, size_px))
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of classes (n, queries, c + 1) and of masks (n, queries, h / 4, w / 4)."""
+        out = self.core.model(pixels)
+        queries = out.transformer_decoder_last_hidden_state
+        embedded = self.core.mask_embedder(queries)
+        with torch.autocast(pixels.device.type, enabled=False):
+            found = out.pixel_decoder_last_hidden_state.float()
+            masks = torch.einsum("nqc,nchw->nqhw", embedded.float(), found)
+        return self.core.class_predictor(queries), masks
+
+    def probabilities(self, pixels: Tensor) -> Tensor:
+        """Probabilities (n, c, h, w), float32."""
+        rows, cols = pixels.shape[-2:]
+        return semantic(*self(pixels), (rows, cols))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Mean of the backbone's last stage (n, d)."""
+        maps = self.core.model.pixel_level_module.encoder(pixels).feature_maps
+        return maps[-1].mean((2, 3))
+
+    def loss(self, pixels: Tensor, masks: list[Tensor], classes: list[Tensor]) -> Tensor:
+        """MaskFormer's loss with that of every decoder layer, for training.
+
+        Parameters
+        ----------
+        pixels : Tensor of shape (n, 3, h, w)
+        masks : list of n tensors of shape (k, h, w), float
+            One mask per class present.
+        classes : list of n tensors of shape (k,), int64
+        """
+        # transformers needs the hidden states for the auxiliary losses, but asks for them itself too late.
+        out: Any = self.core(
+            pixel_values=pixels, mask_labels=masks, class_labels=classes, output_hidden_states=True
+        )
+        return out.loss
