@@ -28,7 +28,7 @@ _DIRECTIONS: Final = 24
 _LONGEST_KERNEL_PX: Final = 41
 
 
-def unlit(rgb: NDArray[np.uint8], *, brightest: int = 28) -> Mask:
+def unlit(rgb: NDArray[np.uint8], *, brightest: int = 10) -> Mask:
     """Where the scanner recorded nothing: black and without any structure.
 
     Parameters

@@ -7,6 +7,7 @@ what is looked at: log10 of the ratio is -0.1 ± 0.1 on sharp slides of either s
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +35,8 @@ _BLURRED: Final = -0.5
 _DROP: Final = 0.35
 _NEVER_BLURRED: Final = -0.3
 _LEAST_ENERGY: Final = 3e-4
+_HOPELESS: Final = -1.3
+"""Taken where only structures above 3 µm are left: a blur of 4 µm or more."""
 _LEAST_DENSITY: Final = 0.1
 
 
@@ -114,7 +117,7 @@ def sharpness(
     Returns
     -------
     float32 ndarray of shape ``cells``
-        NaN where the picture is empty or has no coarse detail either.
+        NaN where the picture is empty or has no detail at any scale.
     """
     import cv2
 
@@ -122,21 +125,18 @@ def sharpness(
     dense = np.ascontiguousarray(
         table[:, 0][rgb[..., 0]] + table[:, 1][rgb[..., 1]] + table[:, 2][rgb[..., 2]]
     )
-    fine, middle, coarse = (cv2.GaussianBlur(dense, (0, 0), s / um_per_px) for s in _sigmas(um_per_px))
-    size = cells[::-1]
-    high = cv2.resize((fine - middle) ** 2, size, interpolation=cv2.INTER_AREA)
-    low = cv2.resize((middle - coarse) ** 2, size, interpolation=cv2.INTER_AREA)
-    amount = cv2.resize(dense, size, interpolation=cv2.INTER_AREA)
-    judged = (low > _LEAST_ENERGY) & (amount > _LEAST_DENSITY)
-    ratio = np.log10(np.maximum(high, 1e-9) / np.maximum(low, 1e-9))
+    least = 0.8 * max(um_per_px, 1.0)  # coarse pixels take coarser bands, the ratio hardly changes
+    scales = [cv2.GaussianBlur(dense, (0, 0), least * k / um_per_px) for k in (1, 2, 4, 12)]
+    bands = [(a - b) ** 2 for a, b in itertools.pairwise(scales)]
+    fine, middle, coarse, amount = (
+        cv2.resize(p, cells[::-1], interpolation=cv2.INTER_AREA) for p in (*bands, dense)
+    )
+    ratio = np.log10(np.maximum(fine, 1e-9) / np.maximum(middle, 1e-9))
+    empty_bands = (middle <= _LEAST_ENERGY) & (coarse > _LEAST_ENERGY)
+    ratio = np.where(empty_bands, np.float32(_HOPELESS), ratio)
+    judged = ((middle > _LEAST_ENERGY) | empty_bands) & (amount > _LEAST_DENSITY)
     result: Grid = np.where(judged, ratio, np.float32(np.nan)).astype(np.float32)
     return result
-
-
-def _sigmas(um_per_px: float) -> tuple[float, float, float]:
-    """Scales of the bands in µm; coarse pixels take coarser bands, the ratio hardly changes."""
-    least = 0.8 * max(um_per_px, 1.0)
-    return least, 2 * least, 4 * least
 
 
 def _bad(ratio: Grid, judged: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -27,7 +27,7 @@ _SLIMNESS: Final = 3.0
 _BRANCHED: Final = 2.2
 """A net of dense cells is longer, all its strands together, than its extent."""
 _SURE_SHARE: Final = 0.3
-_OTHER_HUE: Final = 0.07
+_OTHER_HUE: Final = 0.05
 
 
 def find_folds(seen: Evidence, tissue: NDArray[np.bool_], *, ihc: bool = False) -> NDArray[np.bool_]:
@@ -58,7 +58,7 @@ def find_folds(seen: Evidence, tissue: NDArray[np.bool_], *, ihc: bool = False) 
     alike = around.hue_distance(seen) < _OTHER_HUE
     if ihc:
         alike &= seen.red >= seen.blue
-    sure = tissue & alike & (layers > max(middle + 3 * spread, 1.35 * high)) & (layers > 1.5 * local)
+    sure = tissue & alike & (layers > max(middle + 3 * spread, 1.5 * high)) & (layers > 1.5 * local)
     maybe = tissue & alike & (layers > middle + 2 * spread) & (layers > 1.3 * local)
     return _slim(grown(sure, maybe), sure, seen)
 

@@ -27,8 +27,8 @@ __all__ = ["find_pen"]
 
 _SMALLEST_UM2: Final = 20_000.0
 """A pen stroke is never smaller (140 µm square)."""
-_SLIDE_IS_BLACK: Final = 0.25
-"""If more of what lies on the glass is black, the tissue itself is black (silver stains)."""
+_COLOURED: Final = 0.5
+"""If less of the rest is coloured, the tissue itself is black (silver stains)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +115,7 @@ def _black(hue: _Hue) -> Mask:
     sure = (hue.total > 2.0) & grey & (hue.seen.texture < 0.12 * hue.total)
     maybe = (hue.total > 1.0) & (hue.seen.chroma < 0.12 * hue.total)
     found = grown(keep_large(sure, hue.seen.area_px(_SMALLEST_UM2, 3)), maybe)
-    if np.count_nonzero(found) > _SLIDE_IS_BLACK * np.count_nonzero(hue.total > 0.15):
-        return np.zeros_like(found)
-    return found
+    rest = (hue.total > 0.15) & ~found
+    coloured = np.count_nonzero(rest & (hue.seen.chroma > 0.12 * hue.total))
+    is_ink = coloured > 0 and coloured >= _COLOURED * np.count_nonzero(rest)
+    return found if is_ink else np.zeros_like(found)

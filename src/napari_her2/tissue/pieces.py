@@ -184,7 +184,8 @@ def _shares(he: TissueMask, ihc: TissueMask, he_to_ihc: Affine) -> dict[int, flo
     """Share of each IHC piece that lies on or near carried H&E tissue."""
     import cv2
 
-    far = cv2.distanceTransform((he.pieces == 0).astype(np.uint8), cv2.DIST_L2, 5) * he.um_per_px
+    far = cv2.distanceTransform((he.pieces == 0).astype(np.uint8), cv2.DIST_L2, 5)
+    reach = _NEAR_UM / he.um_per_px
     back = he_to_ihc.inverse
     shares: dict[int, float] = {}
     for piece in ihc.piece_list:
@@ -193,6 +194,6 @@ def _shares(he: TissueMask, ihc: TissueMask, he_to_ihc: Affine) -> dict[int, flo
         corner = np.array([int(piece.box.row / ihc.level0_px), int(piece.box.col / ihc.level0_px)])
         index = np.floor(back((places + corner + 0.5) * ihc.um_per_px) / he.um_per_px).astype(np.int64)
         inside = ((index >= 0) & (index < far.shape)).all(axis=1)
-        near = far[index[inside, 0], index[inside, 1]] <= _NEAR_UM
+        near = far[index[inside, 0], index[inside, 1]] <= reach
         shares[piece.label] = float(np.count_nonzero(near)) / max(len(index), 1)
     return shares

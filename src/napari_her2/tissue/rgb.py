@@ -75,16 +75,17 @@ def _without(rgb: NDArray[np.uint8], black: Mask, white: tuple[float, float, flo
 def _stained(seen: Evidence) -> Mask:
     """Union of colour and darkness; what is pale must have texture, what is grey must lie in tissue."""
     noise, rough = _background(seen)
-    colour, dark = max(0.035, 4 * noise), max(0.06, 4 * noise)
+    colour, dark = max(0.025, 5 * noise), max(0.045, 6 * noise)
     textured = seen.texture > max(0.02, 2.5 * rough)
     tinted = seen.chroma > 0.05 * seen.total + 0.004
     pale = ((seen.chroma > colour) | (seen.dense > dark)) & textured & tinted
     coloured = (seen.chroma > 0.10) & (seen.chroma > 0.07 * seen.total)
     sure = pale | coloured | ((seen.dense > 0.25) & (seen.chroma > 0.05 * seen.total)) | _grey(seen)
-    rough_grey = (seen.dense > 1.3 * dark) & textured & (seen.texture > 0.035)
+    rough_grey = (seen.dense > 1.7 * dark) & textured & (seen.texture > 0.035)
     sure = _with_neighbours(sure, rough_grey)
     window = min(seen.pixels(_AMONG_UM, 5), max(min(sure.shape) // 2, 3)) | 1
-    return sure | ((seen.dense > dark) & (box_mean(sure.astype(np.float32), window) > 0.5))
+    among = (seen.dense > dark) & (box_mean(sure.astype(np.float32), window) > 0.5)
+    return (sure | among) & (seen.dense > 0.6 * dark)  # hue and texture are smoothed over the border
 
 
 def _with_neighbours(sure: Mask, maybe: Mask) -> Mask:

@@ -18,6 +18,8 @@ _STEP_DEG: Final = 6
 _AREA_RATIO: Final = 0.8
 _LEAST_OVERLAP: Final = 0.8
 _ROUGH_OVERLAP: Final = 0.85
+_TELLING: Final = 0.06
+"""An outline that is nearly an oval tells nothing."""
 _LESS_THAN_OVAL: Final = 0.6
 """Their mismatch must be well below that with an oval: round cores of different patients are no copies."""
 
@@ -45,7 +47,8 @@ def alike(first: Mask, second: Mask, *, strict: bool = True) -> bool:
     if not strict:
         return overlap >= _ROUGH_OVERLAP
     plain = max(_iou(a, _oval(a)), _iou(b, _oval(b)))
-    return overlap >= _LEAST_OVERLAP and (1 - overlap) <= _LESS_THAN_OVAL * (1 - plain)
+    telling = 1 - plain >= _TELLING and 1 - overlap <= _LESS_THAN_OVAL * (1 - plain)
+    return overlap >= _LEAST_OVERLAP and telling
 
 
 def overlap_when_aligned(placed: Mask, other: Mask, scale: float) -> float:
