@@ -352,6 +352,27 @@ def test_a_picture_of_a_field(pair: Path, tmp_path: Path) -> None:
     assert report.provenance.settings["um_per_px_ihc"] == {"value": 0.25, "source": "option"}
 
 
+def test_he_given_as_ihc_is_not_scored(pair: Path, tmp_path: Path) -> None:
+    wanted = CaseRequest(ihc=pair / "he.ome.tif", out=tmp_path / "case", preferences=Wishes())
+    report, _ = scored(wanted)
+    assert report.call.score is None
+    assert "unexpected_stain" in report.call.flags
+    assert "looks like H&E" in report.call.reason
+
+
+def test_a_control_never_counts_and_is_scored_apart(tmp_path: Path) -> None:
+    folder = render(tmp_path / "p", score="0", seed=3, size_um=(360.0, 360.0), control=True)
+    report, _ = scored(request(folder, tmp_path / "case"))
+    assert report.call.score == "0"
+    assert report.her2_status == "negative"
+    assert report.cells.excluded["control"] > 50
+    assert "control_inadequate" not in report.call.flags
+    wrong = {"2": "control 0"}
+    report, _ = scored(request(folder, tmp_path / "case", pieces=wrong))
+    assert report.her2_status == "indeterminate"
+    assert "control_inadequate" in report.call.flags
+
+
 def test_coarse_pixels_do_not_tell_0_from_1(tmp_path: Path) -> None:
     import cv2
 

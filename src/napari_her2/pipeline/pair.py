@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,20 +13,31 @@ from napari_her2.stain import guess_stain
 if TYPE_CHECKING:
     from napari_her2.slides import Slide
 
-__all__ = ["check_slides"]
+__all__ = ["Looks", "check_slides"]
 
 THUMBNAIL_PX: Final = 512
 SAME_GREY: Final = 4.0
 """Mean difference in grey levels below which two thumbnails show the same slide."""
 
 
-def check_slides(ihc: Slide, he: Slide | None) -> tuple[str, ...]:
-    """Look at both thumbnails.
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What the thumbnails say.
 
-    Returns
-    -------
-    tuple of str
-        Flags: ``unexpected_stain``, ``same_slide``.
+    Attributes
+    ----------
+    flags : tuple of str
+        ``unexpected_stain``, ``same_slide``.
+    reason : str
+        Why the IHC cannot be one, if so: then nothing on it is a HER2 score.
+    """
+
+    flags: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def check_slides(ihc: Slide, he: Slide | None) -> Looks:
+    """Look at both thumbnails.
 
     Raises
     ------
@@ -33,15 +45,14 @@ def check_slides(ihc: Slide, he: Slide | None) -> tuple[str, ...]:
         If the two slides are swapped beyond doubt.
     """
     seen_ihc = _stain(ihc)
-    if he is None:
-        return ("unexpected_stain",) if seen_ihc == "he" else ()
-    seen_he = _stain(he)
-    if (seen_he, seen_ihc) == ("ihc", "he"):
+    seen_he = "he" if he is None else _stain(he)
+    if he is not None and (seen_he, seen_ihc) == ("ihc", "he"):
         raise SlideError(
             f"{he.name} looks like IHC and {ihc.name} like H&E: exchange the two slides (--he and --ihc)"
         )
     odd = ("unexpected_stain",) if seen_he == "ihc" or seen_ihc == "he" else ()
-    return (*odd, *(("same_slide",) if _same(he, ihc) else ()))
+    same = ("same_slide",) if he is not None and _same(he, ihc) else ()
+    return Looks((*odd, *same), f"{ihc.name} looks like H&E, not like HER2 IHC" if seen_ihc == "he" else "")
 
 
 def _stain(slide: Slide) -> str:

@@ -54,7 +54,7 @@ def score_case(request: CaseRequest) -> Steps[Report]:
     with open_run(request) as run:
         if run.finished is not None:
             return run.finished
-        flags = check_slides(run.ihc, run.he)
+        looks = check_slides(run.ihc, run.he)
         drawn = read_drawn(run)
         tissue = yield from find_tissues(run)
         mapping = yield from align(run, tissue)
@@ -64,7 +64,7 @@ def score_case(request: CaseRequest) -> Steps[Report]:
         stain = yield from measure_stain(run, pieces)
         cells = apply_gate((yield from find_cells(run, gate, stain)), gate)
         patches = yield from look_at_patches(run, gate, cells, tissue.get("he"))
-        verdict = judge(run, cells, patches["ihc"], gate, flags)
+        verdict = judge(run, cells, patches["ihc"], gate, looks)
         areas_mm2 = yield from write_evidence(run, gate, cells, patches)
         found = Findings(
             gate=gate, stain=stain, cells=cells, patches=patches, verdict=verdict, areas_mm2=areas_mm2

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_her2.case import PatchTable
     from napari_her2.cells import CellTable
     from napari_her2.pipeline.gate import Gate
+    from napari_her2.pipeline.pair import Looks
     from napari_her2.pipeline.run import Run
     from napari_her2.scoring import Call, CellSummary, ControlResult
     from napari_her2.tissue import TissueMask
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Verdict", "judge"]
 
 EPITHELIAL_FROM: Final = 0.5
+MOST_UNUSUAL_PERCENT: Final = 100 / 3
+"""More incomplete strong staining than this is hardly HER2 of breast (cytoplasm, mucin, another antibody)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,7 +59,7 @@ class Verdict:
     controls: tuple[ControlResult, ...] = ()
 
 
-def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, flags: tuple[str, ...]) -> Verdict:
+def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, looks: Looks) -> Verdict:
     """Apply the guideline to the evaluable cells (or patches, for the paper's rule).
 
     Parameters
@@ -67,8 +70,8 @@ def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, flags: tu
     patches : PatchTable
         Of the IHC.
     gate : Gate
-    flags : tuple of str
-        Found before.
+    looks : Looks
+        What the thumbnails say.
     """
     points_um = cells.points_px * run.plan.ihc.um_per_px
     summary = summarise_cells(
@@ -87,7 +90,7 @@ def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, flags: tu
         false_faint_percent=FALSE_FAINT_PERCENT,
         false_faint_upper_percent=FALSE_FAINT_UPPER_PERCENT,
         control_adequate=adequate,
-        flags=(*flags, *_flags(run, gate)),
+        flags=(*looks.flags, *_flags(run, gate, summary)),
     )
     call = apply_rule(
         counts,
@@ -97,7 +100,9 @@ def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, flags: tu
         clusters=summary.clusters if rule.by_clusters else None,
         evidence=evidence,
     )
-    return Verdict(call=_as_far_as_seen(run, call, gate.tissue), summary=summary, controls=controls)
+    empty = gate.tissue.reason and f"{run.ihc.name}: {gate.tissue.reason}"
+    call = _as_far_as_seen(run, call, empty or looks.reason)
+    return Verdict(call=call, summary=summary, controls=controls)
 
 
 def _controls(cells: CellTable, tissue: TissueMask) -> tuple[ControlResult, ...]:
@@ -113,30 +118,36 @@ def _controls(cells: CellTable, tissue: TissueMask) -> tuple[ControlResult, ...]
     )
 
 
-def _flags(run: Run, gate: Gate) -> tuple[str, ...]:
+def _flags(run: Run, gate: Gate, summary: CellSummary) -> tuple[str, ...]:
     """Return the flags that follow from how the cells were found."""
     found = {
         "no_tumour_gate": run.he is None,
         "tumour_unconfirmed": not gate.confirmed,
         "needs_review": gate.mapping is not None and gate.mapping.needs_review,
         "coarse_pixels": not separates_faint(run.ihc),
+        "out_of_distribution": summary.percent["unusual"] > MOST_UNUSUAL_PERCENT,
     }
     return tuple(flag for flag, holds in found.items() if holds)
 
 
-def _as_far_as_seen(run: Run, call: Call, tissue: TissueMask) -> Call:
-    """Withhold what the image cannot tell: 0 from 1+ in coarse pixels, anything without tissue."""
-    if tissue.reason:
-        return replace(call, reason=f"{run.ihc.name} cannot be scored: {tissue.reason}.")
+def _as_far_as_seen(run: Run, call: Call, reason: str) -> Call:
+    """Withhold what the image cannot tell: 0 from 1+ in coarse pixels, anything without tissue or stain."""
+    if reason:
+        return _withheld(call, f"{reason}.")
     if call.score not in ("0", "1+") or separates_faint(run.ihc):
         return call
     why = f"pixels of {run.ihc.um_per_px:.2f} µm are too coarse to tell 0 from 1+"
+    return _withheld(call, f"there is no strong staining, and {why}.")
+
+
+def _withheld(call: Call, reason: str) -> Call:
     return replace(
         call,
         score=None,
         category="not_scorable",
         her2_status="indeterminate",
-        reason=f"not scorable: there is no strong staining, and {why}.",
+        reason=f"not scorable: {reason}",
         alternatives={},
+        borderline=False,
         reflex_ish=False,
     )
