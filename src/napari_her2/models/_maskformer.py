@@ -82,7 +82,8 @@ class Segmenter(nn.Module):
     def probabilities(self, pixels: Tensor) -> Tensor:
         """Probabilities (n, c, h, w), float32."""
         rows, cols = pixels.shape[-2:]
-        return semantic(*self(pixels), (rows, cols))
+        classes, masks = self(pixels)
+        return semantic(classes, masks, (rows, cols))
 
     def features(self, pixels: Tensor) -> Tensor:
         """Mean of the backbone's last stage (n, d)."""

@@ -39,7 +39,11 @@ class OnnxPatchModel:
         """Probabilities; see :class:`PatchModel`."""
         pixels = (batch.astype(np.float32) - self._mean) * self._scale
         feed = {self._input: np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))}
-        out = np.asarray(self._session.run(None, feed)[0], np.float32)
+        try:
+            out = np.asarray(self._session.run(None, feed)[0], np.float32)
+        except _failures() as error:
+            first = str(error).strip().splitlines()[0][:160]
+            raise InferenceError(f"{self.spec.name} failed ({first}): try a smaller batch") from error
         depth, classes = 4 if self.spec.task == "segment" else 2, len(self.spec.classes)
         if out.ndim != depth or out.shape[1] != classes:
             raise InferenceError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -208,7 +208,7 @@ def read_reference(path: Path) -> Reference:
         with safe_open(path, framework="np") as file:
             facts = json.loads(file.metadata()["reference"])
             arrays = {name: file.get_tensor(name) for name in TENSORS}
-        numbers = {name: float(facts[name]) for name in NUMBERS} | {"k": int(facts["k"])}
+        numbers: dict[str, Any] = {name: float(facts[name]) for name in NUMBERS} | {"k": int(facts["k"])}
         kind: Kind = "knn" if facts["kind"] == "knn" else "mahalanobis"
         return Reference(kind=kind, **arrays, **numbers)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:

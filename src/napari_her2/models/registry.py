@@ -177,7 +177,8 @@ def add_model(
     spec, folder = _given(path)
     if sha256 is not None and sha256.lower() != spec.sha256:
         raise ModelError(
-            f"{spec.weights} has sha256 {spec.sha256[:12]}..., not {sha256[:12]}...: get it again from its source"
+            f"{spec.weights} has sha256 {spec.sha256[:12]}..., not {sha256[:12]}...: get it again from its "
+            "source"
         )
     check_fits(spec, folder)
     if spec.adapter.kind == "torchscript":

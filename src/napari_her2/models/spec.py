@@ -7,13 +7,15 @@ point elsewhere are refused here.
 from __future__ import annotations
 
 import re
-from pathlib import Path  # noqa: TC003 - kept with the run-time imports that pydantic needs
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from napari_her2.errors import CaseError, ModelError
-from napari_her2.models.adapters import Adapter
+from napari_her2.models.adapters import Adapter  # noqa: TC001 - pydantic needs it
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["SCHEMA", "Metric", "ModelSpec", "ReferenceFile", "read_spec", "said_briefly", "write_spec"]
 

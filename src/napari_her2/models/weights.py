@@ -93,7 +93,8 @@ def compare_shapes(
     extra = next((name for name in found if name not in expected), None)
     if extra is not None:
         raise ModelError(
-            f"{file} does not fit {model}: it also holds {extra} {tuple(found[extra])}; check the spec's adapter"
+            f"{file} does not fit {model}: it also holds {extra} {tuple(found[extra])}; check the "
+            "spec's adapter"
         )
 
 

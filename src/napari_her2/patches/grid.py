@@ -163,9 +163,10 @@ class PatchGrid:
 
     def cells_in(self, region: Box) -> NDArray[np.int64]:
         """(row, col) of the patches that touch a level-0 region, row by row: (n, 2)."""
-        return self.cells[self._touch(region)]
+        return self.cells[self.touches(region)]
 
-    def _touch(self, region: Box) -> NDArray[np.bool_]:
+    def touches(self, region: Box) -> NDArray[np.bool_]:
+        """Which of ``cells`` touch a level-0 region: (n,)."""
         start, stop = self.starts(self.cells), self.stops(self.cells)
         low, high = (region.row, region.col), (region.row_stop, region.col_stop)
         return np.asarray(((start < high) & (stop > low)).all(axis=1))

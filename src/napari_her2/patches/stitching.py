@@ -41,13 +41,24 @@ class Stitcher:
     size_px : int
         Side of a patch.
     window : {"flat", "hann"}
+    dtype : type
+        Of the sums: float64 gives back what was cut apart to the last bit of float32, float32 halves
+        the memory.
     """
 
-    def __init__(self, shape: tuple[int, int], channels: int, size_px: int, window: Window = "hann") -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        channels: int,
+        size_px: int,
+        window: Window = "hann",
+        *,
+        dtype: type[np.floating[Any]] = np.float64,
+    ) -> None:
         self.shape = shape
-        self._sums = np.zeros((channels, *shape))
-        self._weights = np.zeros(shape)
-        self._window = window_of(size_px, window)
+        self._sums = np.zeros((channels, *shape), dtype)
+        self._weights = np.zeros(shape, dtype)
+        self._window = window_of(size_px, window).astype(dtype)
 
     def add(self, patch: NDArray[Any], row: int, col: int) -> None:
         """Blend in a patch (channels, size_px, size_px) at (row, col); what lies outside is left out."""
@@ -67,7 +78,7 @@ class Stitcher:
         """Where at least one patch lies: (rows, cols)."""
         return self._weights > 0
 
-    def result(self, empty: float = 0.0) -> NDArray[np.float64]:
+    def result(self, empty: float = 0.0) -> NDArray[Any]:
         """Blended canvas (channels, rows, cols); ``empty`` where no patch lies."""
         out = np.full_like(self._sums, empty)
         return np.divide(self._sums, self._weights, out=out, where=self.covered)

@@ -1,0 +1,116 @@
+"""Where a model runs. The only place of this room that knows torch."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_her2.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Device", "pick_device", "using_threads"]
+
+PATTERN = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A place to run.
+
+    Attributes
+    ----------
+    name : str
+        As torch names it: ``cpu``, ``mps``, ``cuda:0``.
+    title : str
+        For people, e.g. the name of the card.
+    bfloat16 : bool
+        Whether it computes in bfloat16 by itself.
+    free_bytes : int or None
+        Free memory of an accelerator.
+    threads : int
+        Threads that a CPU gives; 1 on accelerators.
+    """
+
+    name: str
+    title: str
+    bfloat16: bool = False
+    free_bytes: int | None = None
+    threads: int = 1
+
+    @property
+    def kind(self) -> str:
+        """``cpu``, ``cuda`` or ``mps``."""
+        return self.name.partition(":")[0]
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pick_device(wish: str = "auto") -> Device:
+    """Find a device.
+
+    Parameters
+    ----------
+    wish : str
+        ``auto`` (a CUDA card, else mps, else the CPU), ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
+
+    Raises
+    ------
+    UsageError
+        If it is not there.
+    """
+    if not PATTERN.fullmatch(wish):
+        raise UsageError(f"there is no device {wish!r}: choose auto, cpu, cuda, cuda:N or mps")
+    import torch
+
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    has_mps = torch.backends.mps.is_available()
+    if wish == "auto":
+        wish = "cuda" if cards else "mps" if has_mps else "cpu"
+    kind, _, number = wish.partition(":")
+    if kind == "cpu":
+        return _cpu(torch)
+    if (kind == "mps" and not has_mps) or (kind == "cuda" and int(number or 0) >= cards):
+        raise UsageError(f"this machine has no device {wish!r}: choose auto or cpu (see napari-her2 doctor)")
+    return Device(name="mps", title="Apple GPU") if kind == "mps" else _card(torch, int(number or 0))
+
+
+def _cpu(torch: Any) -> Device:
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    bfloat16 = bool(native()) if native else False
+    return Device(name="cpu", title="CPU", bfloat16=bfloat16, threads=_cores())
+
+
+def _card(torch: Any, number: int) -> Device:
+    free, _ = torch.cuda.mem_get_info(number)
+    return Device(
+        name=f"cuda:{number}",
+        title=torch.cuda.get_device_name(number),
+        bfloat16=bool(torch.cuda.is_bf16_supported()),
+        free_bytes=int(free),
+    )
+
+
+@contextmanager
+def using_threads(n: int) -> Iterator[None]:
+    """Let torch use n threads inside the block; it is put back, for the setting is the process's."""
+    import torch
+
+    before = torch.get_num_threads()
+    if before == n:
+        yield
+        return
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
