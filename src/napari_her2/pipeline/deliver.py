@@ -10,7 +10,7 @@ from napari_her2.case import CaseSlide, seal, write_cells, write_patches
 from napari_her2.case.tables import PatchTable
 from napari_her2.events import Progress
 from napari_her2.exchange import write_areas
-from napari_her2.pipeline.outlines import piece_areas, tumour_areas
+from napari_her2.pipeline.outlines import clone_areas, piece_areas, tumour_areas
 from napari_her2.pipeline.pictures import case_pictures
 from napari_her2.pipeline.rasters import write_her2, write_mapping_error, write_tumour
 from napari_her2.report import render_page
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_her2.events import Steps
     from napari_her2.pipeline.gate import Gate
     from napari_her2.pipeline.run import Run
+    from napari_her2.pipeline.verdict import Verdict
 
 __all__ = ["deliver", "write_evidence"]
 
@@ -31,7 +32,7 @@ RUN_SCHEMA = "napari-her2/run/1"
 
 
 def write_evidence(
-    run: Run, gate: Gate, cells: CellTable, patches: Mapping[str, PatchTable]
+    run: Run, gate: Gate, cells: CellTable, patches: Mapping[str, PatchTable], verdict: Verdict
 ) -> Steps[dict[str, float]]:
     """Write tables, areas and rasters.
 
@@ -46,7 +47,8 @@ def write_evidence(
     write_patches(
         run.files.patches, PatchTable.concat([patches[role] for role in ("he", "ihc") if role in patches])
     )
-    write_areas(run.files.annotations, [*tumour_areas(gate), *piece_areas(gate)])
+    clones = clone_areas(verdict.summary.heterogeneity.clones, run.plan.ihc.um_per_px)
+    write_areas(run.files.annotations, [*tumour_areas(gate), *piece_areas(gate), *clones])
     yield Progress("evidence", 1, 3, "files")
     write_tumour(run.files.raster("tumour"), gate)
     if gate.mapping is not None:

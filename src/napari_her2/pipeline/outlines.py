@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_her2.exchange import Area, areas_of_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from napari_her2.pipeline.gate import Gate
+    from napari_her2.scoring import Clone
 
-__all__ = ["piece_areas", "tumour_areas"]
+__all__ = ["clone_areas", "piece_areas", "tumour_areas"]
 
 
 def tumour_areas(gate: Gate) -> Iterator[Area]:
@@ -54,3 +57,11 @@ def piece_areas(gate: Gate) -> Iterator[Area]:
         yield from areas_of_mask(
             tissue.pieces == piece.label, tissue.level0_px, name=name, slide="ihc", **facts
         )
+
+
+def clone_areas(clones: Sequence[Clone], um_per_px: float) -> Iterator[Area]:
+    """Outline the 3+ clones of a case with few 3+ cells."""
+    for clone in clones:
+        facts = {"cells": clone.cells, "strong_cells": clone.strong_cells}
+        outline = np.asarray(clone.outline_um, np.float64) / um_per_px
+        yield Area(outline=outline, name="3+ clone", slide="ihc", properties=facts)

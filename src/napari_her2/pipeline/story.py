@@ -65,7 +65,7 @@ def score_case(request: CaseRequest) -> Steps[Report]:
         cells = apply_gate((yield from find_cells(run, gate, stain)), gate)
         patches = yield from look_at_patches(run, gate, cells, tissue.get("he"))
         verdict = judge(run, cells, patches["ihc"], gate, looks)
-        areas_mm2 = yield from write_evidence(run, gate, cells, patches)
+        areas_mm2 = yield from write_evidence(run, gate, cells, patches, verdict)
         found = Findings(
             gate=gate, stain=stain, cells=cells, patches=patches, verdict=verdict, areas_mm2=areas_mm2
         )
