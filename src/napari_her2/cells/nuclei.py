@@ -157,9 +157,18 @@ def _seeds(mask: NDArray[np.uint8], um_per_px: float) -> NDArray[np.int64]:
     height = cv2.GaussianBlur(depth, (0, 0), SEED_SMOOTH_UM / um_per_px)
     size = 2 * round(SEED_APART_UM / um_per_px) + 1
     peak = cv2.dilate(height, np.ones((size, size), np.uint8))
-    rows, cols = np.nonzero((height >= peak) & (mask > 0) & (height > 0.6))
-    points = np.column_stack([rows, cols])
-    return _merge(points, height, um_per_px)
+    peaks = ((height >= peak) & (mask > 0) & (height > 0.6)).astype(np.uint8)
+    return _merge(_first_of_each(peaks), height, um_per_px)
+
+
+def _first_of_each(peaks: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """First pixel (n, 2) of each connected peak: a wide, flat blob would give thousands of equal seeds."""
+    import cv2
+
+    points = np.argwhere(peaks)
+    parts = cv2.connectedComponents(peaks, connectivity=8, ltype=cv2.CV_32S)[1]
+    first = np.unique(parts[points[:, 0], points[:, 1]], return_index=True)[1]
+    return points[np.sort(first)]
 
 
 def _merge(points: NDArray[np.int64], height: NDArray[np.float32], um_per_px: float) -> NDArray[np.int64]:
