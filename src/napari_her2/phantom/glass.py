@@ -17,9 +17,10 @@ from napari_her2.phantom.warp import Placement, fitted_waves
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_her2.phantom.plan import Plan
     from napari_her2.phantom.spec import PhantomSpec, Stain
     from napari_her2.vocabulary import CellClass
+
+    Floats = NDArray[np.float64]
 
 __all__ = ["TILE", "Glass", "Piece", "lay_out"]
 
@@ -27,6 +28,7 @@ TILE: Final = 512
 """Side in pixels of the tiles in which everything is drawn and stored."""
 
 _LARGEST_HALF_UM = (5600.0, 8000.0)
+_RIM_UM = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,50 +85,55 @@ def _rolled_up(size: int) -> int:
     return -(-size // TILE) * TILE
 
 
-def _glass_shape(plan: Plan, spec: PhantomSpec) -> tuple[int, int]:
-    """Rows and columns that hold the rotated tissue; the H&E's own where it fits."""
-    rows, cols = spec.shape_px
-    turned = np.abs(Affine.rotation(spec.rotate_deg)(inside(plan, 60))).max(axis=0)
-    need = np.ceil((turned + 6.0) / UM_PER_PX * 2).astype(int)
-    return max(rows, int(need[0])) if need[0] > rows else rows, int(need[1]) if need[1] > cols else cols
-
-
 def _flat(shape_px: tuple[int, int]) -> Affine:
     """Glass µm → µm about the middle of the glass."""
     return Affine.translation(-shape_px[0] * UM_PER_PX / 2, -shape_px[1] * UM_PER_PX / 2)
 
 
-def _moved(spec: PhantomSpec, shape_px: tuple[int, int]) -> Affine:
-    """Glass µm of the IHC → flat section: undo shift, rotation, mirror and shrinkage."""
+def _turned(spec: PhantomSpec) -> Affine:
+    """Flat section → how it lies on the IHC glass: shrunk, mirrored, rotated about its middle."""
     mirror = Affine.of([[1.0, 0.0], [0.0, -1.0 if spec.mirror else 1.0]])
-    forward = Affine.rotation(spec.rotate_deg) @ mirror @ Affine.scaling(1 - spec.shrink)
-    return forward.inverse @ _flat(shape_px)
+    return Affine.rotation(spec.rotate_deg) @ mirror @ Affine.scaling(1 - spec.shrink)
+
+
+def _glass_shape(spec: PhantomSpec, outlines: list[Floats]) -> tuple[int, int]:
+    """Rows and columns that hold the sections; the H&E's own where they fit."""
+    need = np.max([np.ptp(points, axis=0) for points in outlines], axis=0) + 2 * _RIM_UM
+    rows, cols = np.ceil(need / UM_PER_PX).astype(int)
+    return max(spec.shape_px[0], int(rows)), max(spec.shape_px[1], int(cols))
+
+
+def _laid(spec: PhantomSpec, bend: Floats, outline: Floats, shape_px: tuple[int, int]) -> Placement:
+    """Lie in the middle of the glass, moved only as far as the outline asks for."""
+    half = np.array(shape_px) * UM_PER_PX / 2 - _RIM_UM
+    shift = np.maximum(-half - outline.min(axis=0), 0) + np.minimum(half - outline.max(axis=0), 0)
+    forward = Affine.translation(*shift) @ _turned(spec)
+    return Placement(forward.inverse @ _flat(shape_px), bend)
 
 
 def lay_out(spec: PhantomSpec) -> tuple[Glass, Glass]:
     """Return the H&E glass and the IHC glass of a spec."""
     plan = planned(spec.seed, _half(spec), spec.in_situ)
-    he_shape, ihc_shape = spec.shape_px, _glass_shape(plan, spec)
+    torn = plan.torn(2 * np.pi * chance(drawn(int(plan.seed), 3, 3)), spec.missing)
     points = inside(plan, 60)
     extent = 2 * float(max(plan.half_um))
-    torn = plan.torn(2 * np.pi * chance(drawn(int(plan.seed), 3, 3)), spec.missing)
+    keys = [int(drawn(int(plan.seed), 4, level)) for level in range(spec.levels)]
+    bends = [fitted_waves(key, extent, spec.warp_um, points) for key in keys]
+    outlines = [_turned(spec)(Placement(Affine.identity(), bend).glass(points)) for bend in bends]
+    he_shape, ihc_shape = spec.shape_px, _glass_shape(spec, outlines)
+    still = Placement(_flat(he_shape), np.zeros((0, 7)))
     he, ihc = [], []
-    for level in range(spec.levels):
-        still = np.zeros((0, 7))
-        bend = fitted_waves(int(drawn(int(plan.seed), 4, level)), extent, spec.warp_um, points)
-        role: Literal["patient", "duplicate"] = "patient" if level == 0 else "duplicate"
-        lie_he = Placement(_flat(he_shape), still)
-        lie_ihc = Placement(_moved(spec, ihc_shape), bend)
-        he.append(_piece(role, Section(plan, lie_he, drawn(int(plan.seed), 20, level)), level, he_shape))
-        ihc.append(_piece(role, Section(torn, lie_ihc, drawn(int(plan.seed), 21, level)), level, ihc_shape))
+    for level, (bend, outline) in enumerate(zip(bends, outlines, strict=True)):
+        placed = _laid(spec, bend, outline, ihc_shape)
+        he.append(_piece(Section(plan, still, drawn(int(plan.seed), 20, level)), level, he_shape))
+        ihc.append(_piece(Section(torn, placed, drawn(int(plan.seed), 21, level)), level, ihc_shape))
     if spec.control:
         ihc += _controls(spec, ihc_shape, ihc[-1])
     return _glass("he", he_shape, he), _glass("ihc", ihc_shape, ihc)
 
 
-def _piece(
-    role: Literal["patient", "duplicate"], section: Section, level: int, shape_px: tuple[int, int]
-) -> Piece:
+def _piece(section: Section, level: int, shape_px: tuple[int, int]) -> Piece:
+    role: Literal["patient", "duplicate"] = "patient" if level == 0 else "duplicate"
     return Piece(role, section, level * _rolled_up(shape_px[1]), _rolled_up(shape_px[1]))
 
 
@@ -151,6 +158,6 @@ def _controls(spec: PhantomSpec, shape_px: tuple[int, int], before: Piece) -> li
     return out
 
 
-def glass_px(points_um: NDArray[np.float64], piece: Piece) -> NDArray[np.float64]:
+def glass_px(points_um: Floats, piece: Piece) -> Floats:
     """Strip µm → level-0 pixels of the glass."""
     return points_um / UM_PER_PX + np.array([0.0, piece.col_px])

@@ -19,22 +19,23 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["COMPLETENESS", "HAZE", "line", "membranes_of", "stained"]
+__all__ = ["BLUSH", "COMPLETENESS", "HAZE", "line", "membranes_of", "stained"]
 
 #                  0     1+    2+    3+   unusual
-_OD_LOW = np.array([0.00, 0.24, 0.44, 1.00, 0.50])
-_OD_SPAN = np.array([0.00, 0.14, 0.36, 1.10, 0.45])
+_OD_LOW = np.array([0.00, 0.18, 0.44, 1.05, 0.50])
+_OD_SPAN = np.array([0.00, 0.14, 0.36, 1.35, 0.45])
 _WIDTH = np.array([0.60, 0.64, 1.00, 2.14, 1.15])
 _WHOLE_LOW = np.array([0.00, 0.22, 0.93, 0.96, 0.30])
 _WHOLE_SPAN = np.array([0.00, 0.48, 0.07, 0.04, 0.38])
-_HAZE_LOW = np.array([0.00, 0.00, 0.01, 0.06, 0.01])
-_HAZE_SPAN = np.array([0.00, 0.02, 0.07, 0.24, 0.08])
+_HAZE_LOW = np.array([0.00, 0.00, 0.01, 0.08, 0.01])
+_HAZE_SPAN = np.array([0.00, 0.02, 0.08, 0.42, 0.08])
 _ARCS = np.array([1.0, 3.0, 1.0, 1.0, 1.0])
 
-_OD, _WIDE, COMPLETENESS, _PIECES, _TURN, _SKEW, HAZE = range(7)
-"""Columns of the table: peak optical density, width (µm), stained fraction, arcs, phases, cytoplasm."""
+_OD, _WIDE, COMPLETENESS, _PIECES, _TURN, _SKEW, HAZE, BLUSH = range(8)
+"""Columns of the table: peak optical density, width (µm), stained fraction, arcs, two phases, DAB of the
+cytoplasm that goes with the class, and the cell's share of the slide's blush."""
 
-_COLUMNS: Final = 7
+_COLUMNS: Final = 8
 
 
 @jit
@@ -48,11 +49,12 @@ def _fill(classes: NDArray[np.uint8], bits: NDArray[np.uint64], out: Floats) -> 
         out[k, 3] = 1.0 + np.floor(_ARCS[c] * uniform(sub(b, 24)))
         out[k, 4] = uniform(sub(b, 25)) * 6.283185307179586
         out[k, 5] = uniform(sub(b, 26)) * 6.283185307179586
+        out[k, 7] = 0.6 + 0.8 * uniform(sub(b, 29))
         out[k, 6] = _HAZE_LOW[c] + _HAZE_SPAN[c] * uniform(sub(b, 27)) * uniform(sub(b, 28))
 
 
 def membranes_of(classes: NDArray[np.uint8], bits: NDArray[np.uint64]) -> Floats:
-    """Draw the membrane of each cell from the distribution of its class: table (n, 7)."""
+    """Draw the membrane of each cell from the distribution of its class: table (n, 8)."""
     table = np.empty((len(classes), _COLUMNS))
     _fill(classes, bits, table)
     return table

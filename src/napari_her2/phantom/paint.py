@@ -55,24 +55,27 @@ def paint_he(claims: Claims, ground: Ground, out: Field) -> None:
             depth, shared = _depth(claims, outer, r, c)
             inside = ramp(depth * 1.6)
             if inside > 0.0:
-                own = 0.68 + 0.55 * uniform(sub(spots[2][k - 1], 80))
+                own = 0.80 + 0.34 * uniform(sub(spots[2][k - 1], 80))
                 g = 1.0 + 0.14 * fine[p, q] + 0.13 * coarse[p, q]
-                seam = 0.10 * np.exp(-shared * shared * 3.0)
+                seam = 0.06 * np.exp(-shared * shared * 3.0)
                 out[0, r, c] += inside * (0.115 * g * own - out[0, r, c])
                 out[1, r, c] += inside * (0.165 * g * own * (1.0 - seam) - out[1, r, c])
 
 
 @inner
-def _membrane(claims: Claims, table: Floats, spot: tuple[int, int], depth: float, shared: float) -> float:
+def _membrane(
+    claims: Claims, table: Floats, spot: tuple[int, int], depths: tuple[float, float, float]
+) -> float:
     """DAB of both membranes that meet near a pixel."""
     spots, _near, ids = claims
     r, c = spot
+    depth, shared, outer = depths
     k, other = ids[0, r, c] - 1, ids[1, r, c] - 1
     mine = line(table, k, depth)
     if mine > 0.004:
         mine *= stained(table, k, np.arctan2(r + 0.5 - spots[0][k], c + 0.5 - spots[1][k]))
     theirs = 0.0
-    if other >= 0 and shared < 2.5:
+    if other >= 0 and shared < 2.5 and outer > -0.3:
         theirs = line(table, other, -shared)
         if theirs > 0.004:
             theirs *= stained(table, other, np.arctan2(r + 0.5 - spots[0][other], c + 0.5 - spots[1][other]))
@@ -99,9 +102,13 @@ def paint_ihc(claims: Claims, ground: Ground, table: Floats, look: Floats, out: 
             depth, shared = _depth(claims, outer, r, c)
             inside = ramp(depth * 1.6)
             if inside > 0.0:
-                haze = blush * grains + table[k - 1, 6] * max(0.0, 1.0 + 0.5 * coarse[p, q]) + rim
+                haze = (
+                    blush * table[k - 1, 7] * grains
+                    + table[k - 1, 6] * max(0.0, 1.0 + 0.5 * coarse[p, q])
+                    + rim
+                )
                 out[0, r, c] += inside * (0.07 * (1.0 + 0.1 * fine[p, q]) - out[0, r, c])
                 out[1, r, c] += inside * (haze - out[1, r, c])
             if -2.0 < depth < 4.0:
                 uneven = max(0.3, 1.0 + 0.14 * fine[p, q] + 0.14 * coarse[p, q])
-                out[1, r, c] += _membrane(claims, table, (r, c), depth, shared) * uneven
+                out[1, r, c] += _membrane(claims, table, (r, c), (depth, shared, outer)) * uneven
