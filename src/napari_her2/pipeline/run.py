@@ -15,7 +15,7 @@ from napari_her2.errors import CaseError, SlideError, UsageError
 from napari_her2.events import StageDone
 from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, resolve
 from napari_her2.pipeline.request import Wishes, read_preferences
-from napari_her2.slides import Slide, open_slide
+from napari_her2.slides import Slide, describe, open_slide
 from napari_her2.store import FolderLock, read_json, sha256_of, writable_folder, write_json
 
 if TYPE_CHECKING:
@@ -161,10 +161,7 @@ def _plan(wishes: Mapping[str, Wishes], ihc: Slide, he: Slide | None, paths: Map
 
 def _facts(slide: Slide) -> SlideFacts:
     um_per_px = slide.um_per_px
-    levels = tuple(
-        {"shape": list(level.shape), "downsample": level.downsample, "um_per_px": level.um_per_px}
-        for level in slide.levels
-    )
+    levels = tuple(describe(slide)["levels"])
     return SlideFacts(slide.name, slide.sha256(), um_per_px, slide.format == PICTURE, levels)
 
 
