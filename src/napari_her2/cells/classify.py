@@ -34,6 +34,8 @@ class Membranes:
 
     Attributes
     ----------
+    stained : bool
+        Whether there is a membrane at all.
     completeness : float32
         Share of the outline that carries the cell's own stain, 0..1.
     intensity_od : float32
@@ -44,13 +46,14 @@ class Membranes:
         The cell's own part of the mass of its borders, log10 OD x um.
     """
 
+    stained: NDArray[np.bool_]
     completeness: NDArray[np.float32]
     intensity_od: NDArray[np.float32]
     width_um: NDArray[np.float32]
     own_mass: NDArray[np.float32]
 
 
-def own_membranes(borders: Borders, count: int) -> Membranes:
+def own_membranes(borders: Borders, count: int, settings: CellSettings) -> Membranes:
     """Attribute each border to its two cells.
 
     Parameters
@@ -59,19 +62,31 @@ def own_membranes(borders: Borders, count: int) -> Membranes:
         Sorted by cell; ``neighbour`` is a row, -1 for nobody.
     count : int
         Number of cells.
+    settings : CellSettings
     """
     own = _own_mass(borders, count)
     mine = _share(own, borders)
-    weight = mine * borders.stained
-    total = np.maximum(_sum(borders.cell, borders.rays, count), 1)
+    rays = np.maximum(_sum(borders.cell, borders.rays, count), 1)
+    sure = _sum(borders.cell, mine * borders.stained, count) / rays
+    believed = sure >= settings.stained_from
+    trusting = _company(borders, believed, count) >= settings.company_from
+    weight = mine * np.where(trusting[borders.cell], borders.traced, borders.stained)
     stained = _sum(borders.cell, weight, count)
-    some = np.maximum(stained, 1e-6)
+    completeness, some = stained / rays, np.maximum(stained, 1e-6)
     return Membranes(
-        completeness=(stained / total).astype(np.float32),
+        stained=completeness >= np.where(trusting, settings.traced_from, settings.stained_from),
+        completeness=completeness.astype(np.float32),
         intensity_od=(_sum(borders.cell, weight * borders.height_od, count) / some).astype(np.float32),
         width_um=(_sum(borders.cell, weight * borders.width_um, count) / some).astype(np.float32),
         own_mass=own.astype(np.float32),
     )
+
+
+def _company(borders: Borders, believed: NDArray[np.bool_], count: int) -> NDArray[np.float64]:
+    """Share of a cell's neighbours that are stained, weighted by the borders; 0 without neighbours."""
+    weight = np.where(borders.neighbour >= 0, borders.rays, 0)
+    total = np.maximum(_sum(borders.cell, weight, count), 1)
+    return _sum(borders.cell, weight * believed[borders.neighbour], count) / total if count else total
 
 
 def _sum(of: NDArray[np.int64], values: NDArray[np.floating], count: int) -> NDArray[np.float64]:
@@ -114,8 +129,8 @@ def class_codes(membranes: Membranes, settings: CellSettings) -> NDArray[np.uint
     incomplete and faint: 1+; else 0.
     """
     code = {name: i for i, name in enumerate(CELL_CLASSES)}
-    stained = membranes.completeness >= settings.stained_from
-    complete = membranes.completeness >= settings.complete_from
+    stained = membranes.stained
+    complete = stained & (membranes.completeness >= settings.complete_from)
     moderate = membranes.intensity_od >= settings.moderate_od
     intense = membranes.intensity_od >= settings.intense_od
     choices = [complete & intense, complete, stained & moderate, stained]

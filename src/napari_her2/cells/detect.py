@@ -187,7 +187,7 @@ def _one_tile(slide: Slide, work: WorkLevel, stain: TileStain, settings: CellSet
 
 
 def _table(cells: Measured, work: WorkLevel, stain: TileStain, settings: CellSettings) -> CellTable:
-    membranes = own_membranes(cells.borders, len(cells))
+    membranes = own_membranes(cells.borders, len(cells), settings)
     epithelial = epithelial_scores(cells, membranes, stain.nucleus_od)
     return CellTable.of(
         row_px=cells.row * work.level0_px,

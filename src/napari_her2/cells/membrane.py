@@ -93,32 +93,39 @@ def _measure(
     line = follow(ridge(seen.brown), seen.allowed)
     across = cross_sections(rasters.brown, rasters.um_per_px, centres, line)
     peak = across[..., ACROSS]
-    beside, away = _flank(across, BESIDE_UM, np.max), _flank(across, AWAY_UM, np.mean)
+    beside = np.maximum(*_flanks(across, BESIDE_UM, np.max))
+    inner, outer = _flanks(across, AWAY_UM, np.mean)
+    away = np.maximum(inner, outer)
     sharp = sharpness(peak, beside, away)
-    cytoplasm = np.median(away, axis=1)
+    cytoplasm = np.median(inner, axis=1)
     return Rays(
         sharpness_od=(sharp + np.roll(sharp, 1, axis=1) + np.roll(sharp, -1, axis=1)) * np.float32(1 / 3),
         height_od=peak - away,
         excess_od=peak - cytoplasm[:, None],
-        mass=_mass(across, cytoplasm),
+        mass=_mass(across, cytoplasm, outer),
         width_um=_width(across, peak - 0.5 * (peak - away)),
         neighbour=_beyond(seen.territory, line, names),
     )
 
 
-def _flank(
+def _flanks(
     across: NDArray[np.float32], span_um: tuple[float, float], of: Callable[..., NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    """Greater one of ``of`` (mean or maximum) over a span on either side of the line."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """``of`` (mean or maximum) over a span on the nucleus' side of the line, and on the far side."""
     near, far = (round(length / STEP_UM) for length in span_um)
     inner = of(across[..., ACROSS - far : ACROSS - near + 1], axis=2)
-    return np.maximum(inner, of(across[..., ACROSS + near : ACROSS + far + 1], axis=2))
+    return inner, of(across[..., ACROSS + near : ACROSS + far + 1], axis=2)
 
 
-def _mass(across: NDArray[np.float32], cytoplasm: NDArray[np.float32]) -> NDArray[np.float32]:
+def _mass(
+    across: NDArray[np.float32], cytoplasm: NDArray[np.float32], outer: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """DAB across the line: its inner half above the cytoplasm, its outer half above what lies outside."""
     half = round(HALF_LINE_UM / STEP_UM)
-    line = across[..., ACROSS - half : ACROSS + half + 1]
-    return np.asarray(np.maximum(line.sum(axis=2) - line.shape[2] * cytoplasm[:, None], 0) * STEP_UM)
+    level = cytoplasm[:, None]
+    inside = across[..., ACROSS - half : ACROSS].sum(axis=2) - half * level
+    outside = across[..., ACROSS + 1 : ACROSS + half + 1].sum(axis=2) - half * np.minimum(level, outer)
+    return np.asarray(np.maximum(inside + outside + across[..., ACROSS] - level, 0) * STEP_UM)
 
 
 def _width(across: NDArray[np.float32], half: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -149,18 +156,19 @@ class Borders:
     ----------
     cell, neighbour : int64
         Row of the cell and of its neighbour in the table of cells; -1 where nobody is beyond.
-    rays, stained : float32
-        Number of rays, and of those with a ridge.
+    rays, stained, traced : float32
+        Number of rays, of those that surely carry a membrane, and of those that may carry one.
     mass : float32
         Mean mass over all rays.
     height_od, width_um : float32
-        Means over the stained rays; 0 without.
+        Means over the traced rays; 0 without.
     """
 
     cell: NDArray[np.int64]
     neighbour: NDArray[np.int64]
     rays: NDArray[np.float32]
     stained: NDArray[np.float32]
+    traced: NDArray[np.float32]
     mass: NDArray[np.float32]
     height_od: NDArray[np.float32]
     width_um: NDArray[np.float32]
@@ -201,26 +209,33 @@ def _runs(on: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return run, np.maximum(np.bincount(run.ravel()), 1)
 
 
-def borders_of(rays: Rays, faint_od: float) -> Borders:
-    """Group rays; ``cell`` is the row in ``rays``, ``neighbour`` still the label that was seen."""
-    count, per = rays.height_od.shape
-    far = rays.neighbour.astype(np.int64)
-    key = (np.arange(count, dtype=np.int64)[:, None] * (int(far.max(initial=0)) + 1) + far).ravel()
-    names, of = np.unique(key, return_inverse=True)
-    base = int(far.max(initial=0)) + 1
-    stained = stained_rays(rays, faint_od).ravel().astype(np.float64)
+def borders_of(rays: Rays, faint_od: float, trace_od: float) -> Borders:
+    """Group rays; ``cell`` is the row in ``rays``, ``neighbour`` still the label that was seen.
 
-    def total(values: NDArray[np.floating]) -> NDArray[np.float64]:
-        return np.asarray(np.bincount(of, values, minlength=len(names)), np.float64)
+    Parameters
+    ----------
+    rays : Rays
+    faint_od, trace_od : float
+        Sharpness from which a membrane is sure, and from which it is possible.
+    """
+    count = len(rays.mass)
+    base = int(rays.neighbour.max(initial=0)) + 1
+    key = np.arange(count, dtype=np.int64)[:, None] * base + rays.neighbour
+    names, of = np.unique(key.ravel(), return_inverse=True)
+    stained, traced = stained_rays(rays, faint_od), stained_rays(rays, trace_od)
+    traced = traced | stained
 
-    n, k = total(np.ones(count * per)), total(stained)
-    some = np.maximum(k, 1)
-    return Borders(
-        cell=names // base,
-        neighbour=names % base,
-        rays=n.astype(np.float32),
-        stained=k.astype(np.float32),
-        mass=(total(rays.mass.ravel()) / n).astype(np.float32),
-        height_od=(total(rays.height_od.ravel() * stained) / some).astype(np.float32),
-        width_um=(total(rays.width_um.ravel() * stained) / some).astype(np.float32),
-    )
+    def total(values: NDArray[np.generic]) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(of, values.ravel(), minlength=len(names)), np.float64)
+
+    n, k = total(np.ones_like(key)), total(traced)
+    columns = {
+        "rays": n,
+        "stained": total(stained),
+        "traced": k,
+        "mass": total(rays.mass) / n,
+        "height_od": total(rays.height_od * traced) / np.maximum(k, 1),
+        "width_um": total(rays.width_um * traced) / np.maximum(k, 1),
+    }
+    floats = {name: values.astype(np.float32) for name, values in columns.items()}
+    return Borders(cell=names // base, neighbour=names % base, **floats)

@@ -39,8 +39,9 @@ AWAY_UM: Final = 2.0
 BLUSH_OD: Final = 0.35
 ACROSS: Final = 12
 BEYOND_UM: Final = 2.5
-INSIDE_UM: Final = 0.5
+INSIDE_UM: Final = 1.0
 BEND: Final = 0.004
+
 _FORBIDDEN: Final = np.float32(-100.0)
 
 

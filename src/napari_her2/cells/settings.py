@@ -27,8 +27,13 @@ class CellSettings:
         How much of the slide's measured grain is added to it.
     moderate_od, intense_od : float
         Mean height of the stained line above its surroundings from which it is moderate, intense.
+    trace_share : float
+        Share of that sharpness which is enough for a *trace*: a line that may be a membrane.
     stained_from, complete_from : float
         Completeness from which a membrane is stained at all (1+) and complete (2+, 3+).
+    company_from, traced_from : float
+        Where this share of a cell's neighbours is stained, traces are believed, and completeness
+        from ``traced_from`` is stained: faint membranes come in populations, false ones alone.
     epithelial_from : float
         Score from which a nucleus is taken for invasive epithelium.
     max_growth_um : float
@@ -39,12 +44,15 @@ class CellSettings:
         Tiles at once; None means as many as there are cores.
     """
 
-    faint_od: float = 0.02
-    grain_weight: float = 1.0
-    moderate_od: float = 0.19
-    intense_od: float = 0.55
-    stained_from: float = 0.12
-    complete_from: float = 0.72
+    faint_od: float = 0.023
+    grain_weight: float = 0.77
+    trace_share: float = 0.8
+    moderate_od: float = 0.23
+    intense_od: float = 0.52
+    stained_from: float = 0.165
+    complete_from: float = 0.75
+    company_from: float = 0.42
+    traced_from: float = 0.07
     epithelial_from: float = 0.5
     max_growth_um: float = 8.0
     tile_px: int = 2048
@@ -60,6 +68,11 @@ class CellSettings:
             raise ValueError(
                 "completeness must rise: 0 < stained_from < complete_from <= 1, got "
                 f"{self.stained_from}, {self.complete_from}"
+            )
+        if not (0 < self.trace_share <= 1 and 0 < self.traced_from <= self.stained_from):
+            raise ValueError(
+                "a trace is less than a membrane: trace_share in (0, 1], traced_from in (0, stained_from], "
+                f"got {self.trace_share}, {self.traced_from}"
             )
         if not 2 <= self.max_growth_um <= 12:
             raise ValueError(f"max_growth_um must lie in 2..12, got {self.max_growth_um}")

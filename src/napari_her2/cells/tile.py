@@ -105,8 +105,9 @@ def cells_in_tile(
         scale=scale,
     )
     local = nuclei.anchor * scale + np.rint((nuclei.shift + 0.5) * scale * 32) / 32
+    faint = settings.faint_at(stain.grain_od)
     rays = measure_rays(rasters, local[inside], names, settings.max_growth_um)
-    return _measured(nuclei, centres, inside, borders_of(rays, settings.faint_at(stain.grain_od)))
+    return _measured(nuclei, centres, inside, borders_of(rays, faint, settings.trace_share * faint))
 
 
 def _within(centres: NDArray[np.float64], box: Box) -> NDArray[np.bool_]:
