@@ -164,9 +164,10 @@ class Affine:
         On the screen (rows down, columns right) that is counter-clockwise.
         """
         angle = np.deg2rad(degrees)
-        linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        cos, sin = np.cos(angle), np.sin(angle)
+        linear = np.array([[cos, -sin], [sin, cos]], np.float64)
         middle = np.asarray(centre, np.float64)
-        return cls(linear, middle - linear @ middle)
+        return cls.of(linear, middle - linear @ middle)
 
     @classmethod
     def from_matrix(cls, matrix: ArrayLike) -> Affine:
