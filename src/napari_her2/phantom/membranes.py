@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["BLUSH", "COMPLETENESS", "HAZE", "line", "membranes_of", "stained"]
 
 #                  0     1+    2+    3+   unusual
-_OD_LOW = np.array([0.00, 0.18, 0.44, 1.05, 0.50])
+_OD_LOW = np.array([0.00, 0.21, 0.44, 1.05, 0.50])
 _OD_SPAN = np.array([0.00, 0.14, 0.36, 1.35, 0.45])
 _WIDTH = np.array([0.60, 0.64, 1.00, 2.14, 1.15])
 _WHOLE_LOW = np.array([0.00, 0.22, 0.93, 0.96, 0.30])

@@ -82,7 +82,7 @@ def light_for(stain: Stain, seed: int) -> Light:
         blur_px=rng.uniform(0.8, 1.1),
         noise=rng.uniform(1.0, 2.2),
         quality=int(rng.integers(80, 93)),
-        blush=rng.uniform(0.02, 0.13) if rng.uniform() < 0.7 else rng.uniform(0.13, 0.24),
+        blush=rng.uniform(0.02, 0.13) if rng.uniform() < 0.75 else rng.uniform(0.13, 0.24),
         background=rng.uniform(0.02, 0.08),
         speck=rng.uniform(0.25, 0.6),
         edge=rng.uniform(0.05, 0.25),
