@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +22,11 @@ def configuration(adapter: MaskFormerAdapter, classes: int, size_px: int) -> Mas
     stages = ["stage1", "stage2", "stage3", "stage4"]
     swin = SwinConfig(
         image_size=size_px, patch_size=4, embed_dim=adapter.embed_dim, depths=list(adapter.depths),
-        num_heads=list(adapter.heads), window_size=adapter.window, drop_path_rate=0.1, out_features=stages,
+        num_heads=list(adapter.heads), window_size=adapter.window, drop_path_rate=0.0, out_features=stages,
     )  # fmt: skip
     decoder = DetrConfig(
         d_model=adapter.decoder_dim, decoder_layers=adapter.decoder_layers, num_queries=adapter.queries,
-        decoder_attention_heads=adapter.decoder_heads, decoder_ffn_dim=4 * adapter.decoder_dim, dropout=0.1,
+        decoder_attention_heads=adapter.decoder_heads, decoder_ffn_dim=4 * adapter.decoder_dim, dropout=0.0,
     )  # fmt: skip
     return MaskFormerConfig(
         fpn_feature_size=adapter.fpn, mask_feature_size=adapter.mask_features, backbone_config=swin,
@@ -68,16 +68,19 @@ class Segmenter(nn.Module):
     def __init__(self, adapter: MaskFormerAdapter, classes: int, size_px: int) -> None:
         super().__init__()
         self.core = MaskFormerForInstanceSegmentation(configuration(adapter, classes, size_px))
+        # transformers starts queries almost alike (0.02); hundreds of steps pass until they differ.
+        nn.init.normal_(self.core.model.transformer_module.queries_embedder.weight, std=1.0)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of classes (n, queries, c + 1) and of masks (n, queries, h / 4, w / 4)."""
         out = self.core.model(pixels)
-        queries = out.transformer_decoder_last_hidden_state
+        return self._heads(out.transformer_decoder_last_hidden_state, out.pixel_decoder_last_hidden_state)
+
+    def _heads(self, queries: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
         embedded = self.core.mask_embedder(queries)
-        with torch.autocast(pixels.device.type, enabled=False):
-            found = out.pixel_decoder_last_hidden_state.float()
-            masks = torch.einsum("nqc,nchw->nqhw", embedded.float(), found)
-        return self.core.class_predictor(queries), masks
+        with torch.autocast(found.device.type, enabled=False):
+            masks = torch.einsum("nqc,nchw->nqhw", embedded.float(), found.float())
+        return self.core.class_predictor(queries).float(), masks
 
     def probabilities(self, pixels: Tensor) -> Tensor:
         """Probabilities (n, c, h, w), float32."""
@@ -93,6 +96,9 @@ class Segmenter(nn.Module):
     def loss(self, pixels: Tensor, masks: list[Tensor], classes: list[Tensor]) -> Tensor:
         """MaskFormer's loss with that of every decoder layer, for training.
 
+        The first hidden state, which transformers would count as a layer, is left out: there all
+        queries are still the same.
+
         Parameters
         ----------
         pixels : Tensor of shape (n, 3, h, w)
@@ -100,8 +106,10 @@ class Segmenter(nn.Module):
             One mask per class present.
         classes : list of n tensors of shape (k,), int64
         """
-        # transformers needs the hidden states for the auxiliary losses, but asks for them itself too late.
-        out: Any = self.core(
-            pixel_values=pixels, mask_labels=masks, class_labels=classes, output_hidden_states=True
-        )
-        return out.loss
+        out = self.core.model(pixels, output_hidden_states=True)
+        found = out.pixel_decoder_last_hidden_state
+        layers = [self._heads(queries, found) for queries in out.transformer_decoder_hidden_states[1:]]
+        early = [{"class_queries_logits": c, "masks_queries_logits": m} for c, m in layers[:-1]]
+        last_classes, last_masks = layers[-1]
+        parts = self.core.get_loss_dict(last_masks, last_classes, masks, classes, early)
+        return self.core.get_loss(parts)
