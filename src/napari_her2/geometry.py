@@ -191,7 +191,7 @@ class Affine:
     def inverse(self) -> Affine:
         """Return the map back."""
         linear = np.linalg.inv(self.linear)
-        return Affine(linear, -linear @ self.offset)
+        return Affine.of(linear, -linear @ self.offset)
 
     def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map points (n, 2)."""
