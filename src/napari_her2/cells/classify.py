@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Membranes", "class_codes", "own_membranes"]
 
 ROUNDS: Final = 4
-TRACE_MASS: Final = 0.02
-SHARE: Final = (0.06, 0.14)
+NOISE_MASS: Final = 0.05
+TRACE_MASS: Final = 0.01
+SHARE: Final = (0.1, 0.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -116,9 +117,13 @@ def _median(borders: Borders, values: NDArray[np.floating], count: int) -> NDArr
 
 
 def _share(own: NDArray[np.float64], borders: Borders) -> NDArray[np.float64]:
-    """How far the stain of a border is the cell's own, 0..1: not when the neighbour explains it alone."""
-    me = own[borders.cell] + TRACE_MASS
-    other = np.where(borders.neighbour >= 0, own[borders.neighbour] + TRACE_MASS, 0.0)
+    """How far the stain of a border is the cell's own, 0..1: not when the neighbour explains it alone.
+
+    Small masses are mostly noise and weigh less than in proportion.
+    """
+    sure = own * own / (own + NOISE_MASS) + TRACE_MASS
+    me = sure[borders.cell]
+    other = np.where(borders.neighbour >= 0, sure[borders.neighbour], 0.0) if len(own) else me
     return np.clip((me / (me + other) - SHARE[0]) / (SHARE[1] - SHARE[0]), 0.0, 1.0)
 
 

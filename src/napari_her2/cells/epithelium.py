@@ -4,6 +4,9 @@ Carcinoma nuclei are broad, oval and not too dense, and they keep company with t
 Lymphocytes are small, round and dense; fibroblasts, endothelium and smooth muscle are slender. A
 stained membrane speaks for epithelium, its absence against nothing. Whether a carcinoma is in situ
 cannot be told from single cells: that is left to the H&E and to people.
+
+The weights are a logistic regression on phantoms (benchmarks/cells_calibration.py), rounded; what
+each term may contribute is bounded, so that no single odd measurement decides.
 """
 
 from __future__ import annotations
@@ -20,10 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["epithelial_scores"]
 
-NEUTRAL_AREA_UM2: Final = 29.0
-NEUTRAL_SLENDER: Final = 2.1
-NEUTRAL_DENSITY: Final = 2.1
+USUAL_AREA_UM2: Final = 29.0
 STAINED_MASS: Final = 0.08
+BIAS: Final = 10.7
+AREA: Final = 3.7
+COMPANY: Final = 6.0
+SLENDER: Final = -3.4
+DENSITY: Final = -3.5
+STAINED: Final = 6.0
 
 
 def epithelial_scores(cells: Measured, membranes: Membranes, nucleus_od: float) -> NDArray[np.float32]:
@@ -37,25 +44,26 @@ def epithelial_scores(cells: Measured, membranes: Membranes, nucleus_od: float) 
     nucleus_od : float
         Of the slide; densities of nuclei are judged relative to it.
     """
-    own = _looks(cells, nucleus_od)
-    stained = np.clip(membranes.own_mass / STAINED_MASS, 0, 1) * membranes.completeness
-    own = own + 2.5 * stained
-    return np.asarray(1 / (1 + np.exp(-(0.8 * own + 0.7 * _company(cells, own)))), np.float32)
+    size = np.clip(np.log(cells.area_um2 / USUAL_AREA_UM2), -1.0, 1.0)
+    slender = np.clip(cells.length_um / np.maximum(cells.breadth_um, 0.5), 1.0, 4.0)
+    density = np.clip(cells.density_od / nucleus_od, 1.0, 2.6)
+    stained = np.clip(membranes.own_mass / STAINED_MASS, 0, 1) * membranes.completeness * membranes.stained
+    logit = (
+        BIAS
+        + AREA * size
+        + COMPANY * _company(cells, size)
+        + SLENDER * slender
+        + DENSITY * density
+        + STAINED * stained
+    )
+    return np.asarray(1 / (1 + np.exp(-logit)), np.float32)
 
 
-def _looks(cells: Measured, nucleus_od: float) -> NDArray[np.float64]:
-    size = 1.8 * np.clip(np.log(cells.area_um2 / NEUTRAL_AREA_UM2) / 0.4, -1.5, 1.5)
-    slender = cells.length_um / np.maximum(cells.breadth_um, 0.5)
-    shape = 1.5 * np.clip((NEUTRAL_SLENDER - slender) / 0.35, -2.5, 1.0)
-    density = np.clip((NEUTRAL_DENSITY - cells.density_od / nucleus_od) / 0.35, -2.0, 1.0)
-    return np.asarray(size + shape + density, np.float64)
-
-
-def _company(cells: Measured, own: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of what the neighbours look like, weighted by the borders they share; 0 without neighbours."""
+def _company(cells: Measured, size: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean size of the neighbours, weighted by the borders they share; towards 0 with few of them."""
     borders = cells.borders
     known = borders.neighbour >= 0
     weight = np.where(known, borders.rays, 0).astype(np.float64)
-    theirs = np.where(known, np.clip(own[borders.neighbour], -3, 3), 0) if len(own) else weight
+    theirs = np.where(known, size[borders.neighbour], 0) if len(size) else weight
     total = np.bincount(borders.cell, weight * theirs, minlength=len(cells))
     return np.asarray(total / np.maximum(np.bincount(borders.cell, weight, minlength=len(cells)), 36))

@@ -44,15 +44,15 @@ class CellSettings:
         Tiles at once; None means as many as there are cores.
     """
 
-    faint_od: float = 0.023
-    grain_weight: float = 0.77
-    trace_share: float = 0.8
-    moderate_od: float = 0.23
-    intense_od: float = 0.52
+    faint_od: float = 0.024
+    grain_weight: float = 0.8
+    trace_share: float = 0.85
+    moderate_od: float = 0.225
+    intense_od: float = 0.5
     stained_from: float = 0.165
-    complete_from: float = 0.75
+    complete_from: float = 0.74
     company_from: float = 0.42
-    traced_from: float = 0.07
+    traced_from: float = 0.06
     epithelial_from: float = 0.5
     max_growth_um: float = 8.0
     tile_px: int = 2048
