@@ -182,7 +182,7 @@ def test_two_runs_differ_only_in_time(case: Path, pair: Path, tmp_path: Path) ->
         assert (tmp_path / "other" / name).read_bytes() == (case / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("stage", ["tissue_ihc", "mapping", "cell_table", "evidence"])
+@pytest.mark.parametrize("stage", ["mapping", "evidence"])
 def test_a_stopped_run_shows_no_result_and_goes_on(
     stage: str, case: Path, pair: Path, tmp_path: Path
 ) -> None:
@@ -282,6 +282,25 @@ def test_a_folder_of_other_slides_is_refused_unless_restarted(case: Path, pair: 
     assert "no_tumour_gate" in report.call.flags
     assert not (out / "mapping.json").exists()
     assert not (out / "rasters" / "mapping_error.zarr").exists()
+
+
+@pytest.mark.parametrize("name", ["mapping.json", "case.json", "report.html"])
+def test_files_of_others_are_not_overwritten(name: str, pair: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_text('{"of": "others"}')
+    with pytest.raises(UsageError, match=f"holds {name}"):
+        drain(score_case(request(pair, tmp_path)))
+    assert (tmp_path / name).read_text() == '{"of": "others"}'
+    assert not (tmp_path / "report.json").exists()
+
+
+def test_a_case_that_was_handed_on_without_its_stages_is_known(
+    case: Path, pair: Path, tmp_path: Path
+) -> None:
+    out = copied(case, tmp_path)
+    shutil.rmtree(out / ".stages")
+    assert scored(request(pair, out)) == (read_case(case).report, {})
+    with pytest.raises(UsageError, match="--restart"):
+        drain(score_case(request(pair, out, he=False)))
 
 
 def test_two_runs_at_once_are_refused(pair: Path, tmp_path: Path) -> None:

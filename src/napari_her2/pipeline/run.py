@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from napari_her2 import __version__
-from napari_her2.case import CaseFiles, StageStore, key_of, read_case, remember_slide
+from napari_her2.case import CASE_SCHEMA, CaseFiles, StageStore, key_of, read_case, remember_slide
 from napari_her2.errors import CaseError, SlideError, UsageError
 from napari_her2.events import StageDone
 from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, resolve
@@ -186,32 +186,60 @@ def _record(files: CaseFiles) -> Path:
     return files.stages / "case.json"
 
 
+def _record_of(files: CaseFiles) -> dict[str, Any] | None:
+    """Return slides (hash by role) and settings of the case in a folder; None where there is none.
+
+    A case that was handed on may lack the stages: then its manifest says the same.
+    """
+    if _record(files).is_file():
+        found: dict[str, Any] = read_json(_record(files))
+        return found
+    if not files.manifest.is_file():
+        return None
+    manifest = read_json(files.manifest)
+    if not isinstance(manifest, dict) or manifest.get("schema") != CASE_SCHEMA:
+        return None
+    slides = {slide["role"]: slide["sha256"] for slide in manifest["slides"]}
+    return {"slides": slides, "settings": manifest["settings"]}
+
+
 def _entered(request: CaseRequest) -> Wishes:
     """Return what was entered for this case before, overlaid with what is entered now."""
-    path = _record(CaseFiles(request.out))
-    before = read_json(path)["settings"] if path.is_file() and not request.restart else {}
-    return Wishes.of({**before, **request.recipe.given()}, "the case")
+    before = None if request.restart else _record_of(CaseFiles(request.out))
+    return Wishes.of({**(before or {"settings": {}})["settings"], **request.recipe.given()}, "the case")
 
 
 def _taken_up(run: Run, *, restart: bool) -> Report | None:
     """Check whose folder it is; return the finished report of an equal run, or clear the way for this one."""
-    slides = {role: slide.sha256 for role, slide in run.plan.slides.items()}
-    record = _record(run.files)
+    slides: dict[str, str] = {role: slide.sha256 for role, slide in run.plan.slides.items()}
     if restart:
         _forget(run.files)
-    elif record.is_file() and read_json(record)["slides"] != slides:
-        raise UsageError(
-            f"{run.files.folder.name} holds a case of other slides: choose another folder with --out, "
-            "or give --restart to replace it"
-        )
+    else:
+        _check_owner(run.files, slides)
     if (report := _finished(run)) is not None:
         return report
     _withdraw(run.files)
-    write_json(record, {"slides": slides, "settings": _plain(run.entered)})
+    write_json(_record(run.files), {"slides": slides, "settings": _plain(run.entered)})
     for slide, facts in ((run.ihc, run.plan.ihc), (run.he, run.plan.he)):
         if slide is not None and facts is not None:
             remember_slide(facts.sha256, slide.path)
     return None
+
+
+def _check_owner(files: CaseFiles, slides: Mapping[str, str]) -> None:
+    """Refuse a folder that holds another case, or files of other programs under our names."""
+    record, name = _record_of(files), files.folder.name
+    if record is not None and record["slides"] != slides:
+        raise UsageError(
+            f"{name} holds a case of other slides: choose another folder with --out, "
+            "or --restart to replace it"
+        )
+    strangers = [path.name for path in files.results() if path.exists()] if record is None else []
+    if strangers:
+        raise UsageError(
+            f"{name} holds {strangers[0]}, which is not of a case: choose another folder with --out, "
+            "or --restart to replace it"
+        )
 
 
 def _plain(wishes: Wishes) -> dict[str, Any]:
