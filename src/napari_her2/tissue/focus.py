@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from napari_her2.geometry import Box
 from napari_her2.stain import density_table
-from napari_her2.tissue.evidence import box_mean, keep_large
+from napari_her2.tissue.evidence import grown, keep_large
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,17 +140,14 @@ def sharpness(
 
 
 def _bad(ratio: Grid, judged: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Cells below the fixed limit, or far below the slide's own level; single cells do not count."""
+    """Cells below the fixed limit, or far below the slide's own level, and what lies between about them.
+
+    Single cells count only on pictures of a few cells.
+    """
     values = ratio[judged]
     level = float(np.median(values))
     spread = 1.4826 * float(np.median(np.abs(values - level)))
     limit = max(_BLURRED, min(level - max(3 * spread, _DROP), _NEVER_BLURRED))
-    local = _mean_of_judged(ratio, judged)
-    return keep_large(judged & (local < limit), 2) if judged.size > 4 else judged & (local < _BLURRED)
-
-
-def _mean_of_judged(ratio: Grid, judged: NDArray[np.bool_]) -> NDArray[np.floating[Any]]:
-    """Mean of 3 x 3 cells, over those that could be judged."""
-    weight = judged.astype(np.float32)
-    total = box_mean(np.where(judged, ratio, np.float32(0)), 3)
-    return total / np.maximum(box_mean(weight, 3), np.float32(1e-6))
+    filled = np.where(judged, ratio, np.float32(1))
+    sure = keep_large(filled < limit, 2 if judged.size > 4 else 1)
+    return grown(sure, filled < max(limit, (limit + level) / 2))

@@ -52,8 +52,8 @@ def tissue_from_rgb(
     black, blank = unlit(rgb), unscanned(rgb)
     white = glass_colour(rgb, blank, white)
     seen = measure(_without(rgb, black | blank, white), um_per_px, white)
-    pen = find_pen(seen)
-    edge = (find_edges(seen) & ~pen) | black
+    lines = find_edges(seen)
+    pen, edge = find_pen(seen) & ~lines, lines | black
     tissue = _cleaned(_stained(seen) & ~_margin(pen | edge, seen), seen) & ~pen & ~edge & ~blank
     labels = np.zeros(tissue.shape, np.uint8)
     labels[tissue] = TISSUE_LABELS["tissue"]
