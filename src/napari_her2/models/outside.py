@@ -132,12 +132,14 @@ def shrunk_covariance(centred: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _transform(centred: NDArray[np.float64], kind: Kind) -> NDArray[np.float64]:
+    """Division by each feature's spread, and for one ellipsoid whitening after it."""
+    spread = centred.std(axis=0)
+    scales = 1 / np.maximum(spread, max(1e-6 * float(spread.max()), 1e-12))
     if kind == "knn":
-        spread = centred.std(axis=0)
-        return np.diag(1 / np.maximum(spread, 1e-6 * max(float(spread.max()), 1e-12)))
-    values, vectors = np.linalg.eigh(shrunk_covariance(centred))
-    floor = 1e-6 * max(float(values.max()), 1e-12)
-    return np.asarray(vectors / np.sqrt(np.maximum(values, floor)))
+        return np.diag(scales)
+    values, vectors = np.linalg.eigh(shrunk_covariance(centred * scales))
+    whitening = vectors / np.sqrt(np.maximum(values, 1e-6 * float(values.max())))
+    return np.asarray(scales[:, None] * whitening)
 
 
 def fit_reference(

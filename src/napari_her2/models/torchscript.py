@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from napari_her2.errors import ModelError
@@ -55,7 +56,10 @@ def load_torchscript(spec: ModelSpec, path: Path, device: str, precision: Precis
     from napari_her2.models._torch_model import TorchPatchModel
 
     try:
-        archive = torch.jit.load(path, map_location="cpu")
+        with warnings.catch_warnings():
+            # torch calls TorchScript old in favour of torch.export; published models still come in it.
+            warnings.filterwarnings("ignore", message=".*torch.jit.load", category=FutureWarning)
+            archive = torch.jit.load(path, map_location="cpu")
     except (RuntimeError, OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0][:120]
         raise ModelError(

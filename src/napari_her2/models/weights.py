@@ -169,7 +169,8 @@ def read_state_dict(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # by name, torch would choose a reader by the ending
+            held = torch.load(file, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, OSError, ValueError, EOFError, KeyError, TypeError) as error:
         first = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise ModelError(
