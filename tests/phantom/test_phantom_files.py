@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -245,3 +246,23 @@ def test_an_error_while_drawing_reaches_the_caller(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="no paint left"):
         list(write_slide(file, draw))
+
+
+def test_a_disk_that_fails_ends_the_drawing_at_once(tmp_path: Path) -> None:
+    file = SlideFile(
+        path=tmp_path / "no" / "folder.tif",
+        name="x.ome.tif",
+        shape_px=(40_000, 600),
+        um_per_px=0.25,
+        quality=85,
+        white=np.zeros(3, np.uint8),
+    )
+    rows: list[int] = []
+
+    def draw(row: int, _col: int) -> None:
+        rows.append(row)
+        time.sleep(0.01)
+
+    with pytest.raises(FileNotFoundError):
+        list(write_slide(file, draw))
+    assert len(rows) < 100

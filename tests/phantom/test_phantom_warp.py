@@ -79,6 +79,12 @@ def test_without_wishes_only_the_warp_is_left() -> None:
     np.testing.assert_allclose(scene.he_to_ihc(points), points, atol=1e-6)
 
 
+def test_a_slide_on_its_side_has_its_sides_exchanged() -> None:
+    scene = PhantomScene(PhantomSpec(warp_um=0.0, size_um=(600.0, 250.0), rotate_deg=-90.0))
+    assert scene.shape("he") == (1000, 2400)
+    assert scene.shape("ihc") == (2400, 1000)
+
+
 @pytest.mark.parametrize("fraction", [0.05, 0.3])
 def test_the_missing_piece_has_the_wanted_share(fraction: float) -> None:
     he, ihc = lay_out(PhantomSpec(seed=11, size_um=(1500.0, 1200.0), missing=fraction))

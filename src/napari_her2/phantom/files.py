@@ -90,6 +90,7 @@ def _ihc_with_labels(scene: PhantomScene, out: Path, workers: int) -> Steps[None
     classes = {value: (name, COLOURS.get(name, _GREY)) for name, value in RASTER_LABELS.items() if value}
     tumour = {1: ("tumour", COLOURS["tumour"])}
     bands = _Bands(scene, (shape[0], shape[1]))
+    _ = scene.cuts  # once, before threads ask for it
 
     def draw(row: int, col: int) -> NDArray[np.uint8] | None:
         tile = scene.tile("ihc", row, col)

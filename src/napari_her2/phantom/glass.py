@@ -97,10 +97,11 @@ def _turned(spec: PhantomSpec) -> Affine:
 
 
 def _glass_shape(spec: PhantomSpec, outlines: list[Floats]) -> tuple[int, int]:
-    """Rows and columns that hold the sections; the H&E's own where they fit."""
+    """Rows and columns that hold the sections; the H&E's own, perhaps lying on its side, where they fit."""
     need = np.max([np.ptp(points, axis=0) for points in outlines], axis=0) + 2 * _RIM_UM
     rows, cols = np.ceil(need / UM_PER_PX).astype(int)
-    return max(spec.shape_px[0], int(rows)), max(spec.shape_px[1], int(cols))
+    own = spec.shape_px[::-1] if 45 < spec.rotate_deg % 180 < 135 else spec.shape_px
+    return max(own[0], int(rows)), max(own[1], int(cols))
 
 
 def _laid(spec: PhantomSpec, bend: Floats, outline: Floats, shape_px: tuple[int, int]) -> Placement:

@@ -182,9 +182,12 @@ def write_slide(file: SlideFile, draw: Draw, workers: int = 1) -> Iterator[int]:
                     levels[0].take([pixels for pixels, _ in tiles])
                 for _, data in tiles:
                     _put(feed, data or blank, writing)
+                if writing.done():
+                    break  # it failed, and says why below
                 yield (row + 1) * len(tiles)
-            for level in levels:
-                level.close()
+            if not writing.done():
+                for level in levels:
+                    level.close()
             complete = True
         finally:
             _put(feed, b"" if complete else None, writing)
