@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["SlideFile", "write_slide"]
 
 _SMALLEST_PX = 512
+_END = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -171,32 +173,27 @@ def write_slide(file: SlideFile, draw: Draw, workers: int = 1) -> Iterator[int]:
         If the file cannot be written.
     """
     blank = file.encoded(file.blank)
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers + 1) as pool:
+    feed: Queue[bytes | None] = Queue(maxsize=256)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        pool = stack.enter_context(ThreadPoolExecutor(workers + 1))
         levels = _chain(file, blank, Path(folder))
-        feed: Queue[bytes | None] = Queue(maxsize=256)
+        for level in levels:
+            stack.enter_context(level.spool)
         writing = pool.submit(_store, file, feed, levels)
-        complete = False
-        try:
-            for row, tiles in enumerate(_rows(file, draw, pool, 2 * workers)):
-                if levels:
-                    levels[0].take([pixels for pixels, _ in tiles])
-                for _, data in tiles:
-                    _put(feed, data or blank, writing)
-                if writing.done():
-                    break  # it failed, and says why below
-                yield (row + 1) * len(tiles)
-            if not writing.done():
-                for level in levels:
-                    level.close()
-            complete = True
-        finally:
-            _put(feed, b"" if complete else None, writing)
-            if not complete:
-                writing.exception()
-            else:
-                writing.result()
-            for level in levels:
-                level.spool.close()
+        stack.callback(_put, feed, None, writing)  # lets the writer go if the drawing was stopped
+        for row, tiles in enumerate(_rows(file, draw, pool, 2 * workers)):
+            for level in levels[:1]:
+                level.take([pixels for pixels, _ in tiles])
+            for _, data in tiles:
+                _put(feed, data or blank, writing)
+            if writing.done():
+                break  # it failed: its result says why
+            yield (row + 1) * len(tiles)
+        for level in levels:
+            level.close()
+        _put(feed, _END, writing)
+        writing.result()
 
 
 def _rows(file: SlideFile, draw: Draw, pool: ThreadPoolExecutor, ahead: int) -> Iterator[list[Drawn]]:
@@ -242,7 +239,7 @@ def _fed(feed: Queue[bytes | None]) -> Iterator[bytes]:
 
 def _ended(feed: Queue[bytes | None]) -> None:
     """Wait for the mark after the last tile: by then the coarser levels are complete."""
-    if feed.get() is None:
+    if feed.get() is not _END:
         raise _Cancelled
 
 
