@@ -33,6 +33,10 @@ class Evidence:
         Sum of the three densities, hardly smoothed.
     texture : ndarray
         Local standard deviation of the density sum.
+    total : ndarray
+        Sum of ``red``, ``green`` and ``blue``.
+    chroma : ndarray
+        Largest less smallest of ``red``, ``green`` and ``blue``: 0 for grey.
     um_per_px : float
     """
 
@@ -41,18 +45,9 @@ class Evidence:
     blue: Plane
     dense: Plane
     texture: Plane
+    total: Plane
+    chroma: Plane
     um_per_px: float
-
-    @property
-    def total(self) -> Plane:
-        """Sum of the smoothed densities."""
-        return self.red + self.green + self.blue
-
-    @property
-    def chroma(self) -> Plane:
-        """Largest less smallest smoothed density: 0 for grey."""
-        high = np.maximum(np.maximum(self.red, self.green), self.blue)
-        return high - np.minimum(np.minimum(self.red, self.green), self.blue)
 
     def pixels(self, um: float, least: int = 1) -> int:
         """Length in raster pixels."""
@@ -76,6 +71,8 @@ def measure(rgb: NDArray[np.uint8], um_per_px: float, white: tuple[float, float,
         blue=blue,
         dense=smooth(total, min(sigma / 2, 4.0)),
         texture=local_std(total, window),
+        total=red + green + blue,
+        chroma=np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue),
         um_per_px=um_per_px,
     )
 

@@ -57,7 +57,7 @@ def tissue_from_rgb(
     tissue = _cleaned(_stained(seen) & ~_margin(pen | edge, seen), seen) & ~pen & ~edge & ~blank
     labels = np.zeros(tissue.shape, np.uint8)
     labels[tissue] = TISSUE_LABELS["tissue"]
-    labels[find_folds(seen, tissue, ihc=guess_stain(rgb, white) == "ihc")] = TISSUE_LABELS["fold"]
+    labels[find_folds(seen, tissue, ihc=guess_stain(rgb[::3, ::3], white) == "ihc")] = TISSUE_LABELS["fold"]
     labels[pen] = TISSUE_LABELS["pen"]
     labels[edge] = TISSUE_LABELS["edge"]
     return labels
