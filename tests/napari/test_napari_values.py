@@ -18,13 +18,13 @@ from napari_her2._napari.opening import assign, default_case_folder, with_um_per
 from napari_her2._napari.placing import he_place
 from napari_her2._napari.progress import RunProgress, advance, duration
 from napari_her2._napari.roi import Ring, rings_of, write_rings
-from napari_her2._napari.score_view import FLAG_WORDS, path_words, score_view
+from napari_her2._napari.score_view import EXCLUDED_WORDS, FLAG_WORDS, path_words, score_view
 from napari_her2._napari.session import OpenSlide
 from napari_her2.case.report import PathStep
 from napari_her2.errors import CaseError, UsageError
 from napari_her2.events import Notice, Progress, StageDone, drain
 from napari_her2.geometry import Affine
-from napari_her2.vocabulary import FLAGS
+from napari_her2.vocabulary import EXCLUDED_REASONS, FLAGS
 
 if TYPE_CHECKING:
     from napari_her2._napari.pyramid import TilePyramid
@@ -58,6 +58,8 @@ def test_score_in_words() -> None:
     assert view.bars[0].low < 12.4 < view.bars[0].high
     assert view.alternatives[0] == ("3+", 0.93)
     assert "proposal" in view.flags[0]
+    left_out = "129 (120 at the edge of the tumour area, 9 in artefacts)"
+    assert dict(view.facts)["Cells left out"] == left_out
     assert dict(view.facts)["H-score"] == "103 of 300"
     assert dict(view.facts)["H&E to IHC"] == "affine, error 6 µm (90 %: 15 µm)"
     assert view.disclaimer == "For research use only; not for diagnosis."
@@ -79,6 +81,10 @@ def test_case_without_a_score_says_so() -> None:
 
 def test_every_flag_of_the_contract_has_words() -> None:
     assert set(FLAGS) <= set(FLAG_WORDS)
+
+
+def test_every_reason_to_leave_a_cell_out_has_words() -> None:
+    assert set(EXCLUDED_REASONS) - {""} == set(EXCLUDED_WORDS)
 
 
 def test_progress_tells_stage_rate_and_time_left() -> None:

@@ -357,3 +357,61 @@ def test_cells_show_in_the_colours_of_their_class(panel: Any, viewer: Any, case:
     shown = viewer.screenshot(canvas_only=True, flash=False)
     middle = shown[shown.shape[0] // 2, shown.shape[1] // 2, :3]
     np.testing.assert_allclose(middle, (0xD7, 0x30, 0x27), atol=3)
+
+
+def test_commands_of_the_palette_act_on_the_panel(viewer: Any, case: Path) -> None:
+    from napari_her2._napari import commands
+
+    commands.draw_tumour()
+    assert "tumour" in viewer.layers
+    _, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+    open_in(panel, case)
+    commands.toggle_overlays()
+    assert not viewer.layers["cells"].visible
+    commands.toggle_overlays()
+    assert viewer.layers["cells"].visible
+    commands.toggle_stain()
+    assert panel.view_box.over.isChecked()
+    commands.cancel()
+    panel.controller.close_slide("ihc")
+    commands.run()
+    assert "Open an IHC slide" in panel.message.text()
+
+
+def test_keys_act_while_the_panel_is_open(panel: Any, viewer: Any, case: Path) -> None:
+    open_in(panel, case)
+    bound = {str(key): action for key, action in viewer.keymap.items()}
+    bound["Ctrl+Alt+O"](viewer)
+    assert not viewer.layers["cells"].visible
+    assert {"Ctrl+Alt+R", "Ctrl+Alt+S"} <= set(bound)
+
+
+def test_pixel_size_is_typed_in_the_panel(panel: Any, viewer: Any, without_size: Path) -> None:
+    open_in(panel, without_size)
+    row = panel.slides.rows["ihc"]
+    assert row.size_row.isVisible()
+    assert "states no pixel size" in panel.run_box.hint.text()
+    assert not panel.run_box.run_button.isEnabled()
+    row.um_per_px.setValue(0.25)
+    row._use()
+    assert tuple(viewer.layers[0].scale) == (0.25, 0.25)
+    assert panel.run_box.run_button.isEnabled()
+
+
+def test_sample_is_made_while_the_window_lives(
+    viewer: Any, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_her2._napari import sample
+
+    threads: set[int] = set()
+
+    def made(folder: Path) -> Any:
+        threads.add(threading.get_ident())
+        yield Progress("cells", 1, 2)
+        return handmade.write_case(folder / "case", *pair)
+
+    monkeypatch.setattr(sample, "make_sample", made)
+    viewer.open_sample("napari-her2", "phantom_case")
+    assert threads
+    assert threading.get_ident() not in threads
+    assert viewer.layers[-1].name == "cells"

@@ -49,6 +49,7 @@ class CaseCanvas:
         self._guests: set[str] = set()
         self._he_to_ihc = Affine.identity()
         self._on_he = {"he"}
+        self._outlines_on = True
         self._how: Arrangement = "side"
         self._blend = 1.0
         self._bar_was = bool(viewer.canvas.overlays.scale_bar.visible)
@@ -128,6 +129,7 @@ class CaseCanvas:
                 self._add(key, make())
         turned = view.he_to_ihc_um is not None and view.he_to_ihc_um is not self._he_to_ihc
         self._he_to_ihc = view.he_to_ihc_um or Affine.identity()
+        self._outlines_on = True
         self._on_he = {"he", "outline_he"} | ({"heat"} if view.tumour_role == "he" else set())
         self.arrange()
         if turned:
@@ -161,6 +163,7 @@ class CaseCanvas:
         if he is None:
             return
         over = self._how == "over" and ihc is not None
+        self._show_outlines()
         ihc_um = None if ihc is None else _size_um(ihc)
         place = he_place(self._how, _size_um(he), ihc_um, self._he_to_ihc).matrix
         for layer in map(self.layer, self._on_he):
@@ -189,17 +192,26 @@ class CaseCanvas:
             cells.shown = np.isin(cells.metadata["class_code"], sorted(codes))
 
     def set_visible(self, key: str, visible: bool) -> None:
-        """Show or hide an overlay, on both slides."""
-        for layer in (self.layer(key), self.layer(f"{key}_he")):
+        """Show or hide an overlay."""
+        if key == "outline":
+            self._outlines_on = visible
+            self._show_outlines()
+        elif (layer := self.layer(key)) is not None:
+            layer.visible = visible
+
+    def _show_outlines(self) -> None:
+        """Show the outline on both slides, once where they lie over each other."""
+        for key, beside in (("outline", False), ("outline_he", True)):
+            layer = self.layer(key)
             if layer is not None:
-                layer.visible = visible
+                layer.visible = self._outlines_on and not (beside and self._how == "over")
 
     def toggle_overlays(self) -> None:
         """Hide all overlays, or show them again (the heat map stays as it is)."""
-        shown = [layer for layer in map(self.layer, ("cells", "outline", "outline_he")) if layer is not None]
+        shown = [layer for layer in map(self.layer, ("cells", "outline")) if layer is not None]
         visible = not any(layer.visible for layer in shown)
-        for layer in shown:
-            layer.visible = visible
+        for key in ("cells", "outline"):
+            self.set_visible(key, visible)
 
     def toggle_stain(self) -> None:
         """Show the H&E where the IHC was, and back, when they lie over each other."""
@@ -214,7 +226,8 @@ class CaseCanvas:
         """Make the layer ``tumour`` active, ready to draw a polygon."""
         layer = self.drawing()
         if layer is None:
-            layer = self._add("tumour", data.drawing_layer())
+            slides = [_size_um(slide) for slide in map(self.layer, ("ihc", "he")) if slide is not None]
+            layer = self._add("tumour", data.drawing_layer(extent_um=max(map(max, slides), default=1000.0)))
         self.viewer.layers.selection.active = layer
         layer.mode = "add_polygon"
 

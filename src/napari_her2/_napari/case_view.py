@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CaseView", "CellsView", "SlidePlace", "cells_view", "load_case"]
 
+SMOOTH_UM = 4.0
+
 TUMOUR_CLASS = "Tumor"
 """As QuPath spells it."""
 
@@ -127,6 +129,14 @@ def load_case(folder: Path, *, cell_limit: int = 60000) -> Steps[CaseView]:
     )
 
 
+def _smoothed(ring_um: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take the steps of the raster out of a ring, for the screen."""
+    from shapely import LinearRing
+
+    corners = LinearRing(ring_um).simplify(SMOOTH_UM).coords
+    return np.asarray(corners)[:-1]
+
+
 def _slide_of(raster: Multiscale | None) -> str:
     ours: Any = {} if raster is None else raster.metadata.get("napari-her2", {})
     return str(ours.get("slide", "ihc"))
@@ -143,7 +153,7 @@ def _outlines(bundle: CaseBundle) -> dict[str, tuple[NDArray[np.float64], ...]]:
         role = area.slide or "ihc"
         if area.name == TUMOUR_CLASS and role in sizes:
             rings = (area.outline, *area.holes)
-            found.setdefault(role, []).extend(ring * sizes[role] for ring in rings)
+            found.setdefault(role, []).extend(_smoothed(ring * sizes[role]) for ring in rings)
     return {role: tuple(rings) for role, rings in found.items()}
 
 

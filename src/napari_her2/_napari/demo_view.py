@@ -73,15 +73,20 @@ def open_panel(viewer: Any, size: tuple[int, int]) -> Any:
 
 def show_in(panel: Any, case_dir: Path) -> None:
     """Open a case in the panel and wait until all of it is on the screen."""
-    from napari_her2._napari.worker import wait_until
-
     panel.controller.open_case(case_dir)
-    wait_until(lambda: not panel.session.busy, PATIENCE_SECONDS)
+    wait_for(panel)
     if panel.session.result is None:
         message = panel.session.message
         raise CaseError(message.text if message else f"{case_dir.name} could not be opened")
     panel.controller.canvas.look_at("he", "ihc")
     settle()
+
+
+def wait_for(panel: Any) -> None:
+    """Wait until the panel has done what it was asked for."""
+    from napari_her2._napari.worker import wait_until
+
+    wait_until(lambda: not panel.session.busy, PATIENCE_SECONDS)
 
 
 def settle() -> None:

@@ -45,7 +45,12 @@ ROLE_NAMES = {"he": "H&E", "ihc": "IHC"}
 CELLS = "cells"
 OUTLINE = "tumour area"
 HEAT = "tumour heat map"
-CELL_UM = 8.0
+CELL_UM = 6.0
+"""Drawn size of a cell: the nucleus is covered, the membrane is not."""
+
+LEAST_LINE_UM, LINE_PER_EXTENT = 1.0, 0.003
+"""Lines are at least this wide, and wide enough to be seen when the whole area is in view."""
+
 
 _UM: dict[str, Any] = {"units": ("um", "um"), "axis_labels": ("y", "x")}
 
@@ -137,12 +142,19 @@ def outline_layer(rings_um: Sequence[NDArray[np.float64]], role: str, **more: An
     """
     closed = [np.vstack([ring, ring[:1]]) for ring in rings_um]
     meta = _shapes(f"{OUTLINE}, {ROLE_NAMES[role]}", "transparent", **more)
-    return closed, {**meta, "shape_type": "path"}, "shapes"
+    width = line_um(float(np.ptp(np.vstack(closed), axis=0).max()))
+    return closed, {**meta, "shape_type": "path", "edge_width": width}, "shapes"
 
 
-def drawing_layer(rings_um: Sequence[NDArray[np.float64]] = (), **more: Any) -> LayerData:
-    """Return the layer in which a person draws the tumour area."""
-    return list(rings_um) or None, _shapes(TUMOUR, "#1B783722", ndim=2, **more), "shapes"
+def line_um(extent_um: float) -> float:
+    """Return how wide a line must be to be seen when that extent is in view."""
+    return max(LEAST_LINE_UM, LINE_PER_EXTENT * extent_um)
+
+
+def drawing_layer(rings_um: Sequence[NDArray[np.float64]] = (), extent_um: float = 1000.0) -> LayerData:
+    """Return the layer in which a person draws the tumour area, on slides of that extent."""
+    meta = _shapes(TUMOUR, "#1B783722", ndim=2, edge_width=line_um(extent_um))
+    return list(rings_um) or None, meta, "shapes"
 
 
 def warm_up() -> None:
@@ -172,7 +184,6 @@ def _shapes(name: str, face: str, **more: Any) -> dict[str, Any]:
         "shape_type": "polygon",
         "edge_color": COLOURS["tumour"],
         "face_color": face,
-        "edge_width": 6.0,
         "opacity": 0.9,
         **_UM,
         **more,

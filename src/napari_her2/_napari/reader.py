@@ -130,4 +130,8 @@ def read_case_layers(path: str | Sequence[str]) -> list[LayerData]:
     found = []
     for one in [path] if isinstance(path, str) else path:
         found += case_layers(drain(load_case(Path(one), cell_limit=preferences().cell_limit)), new_pyramid)
+    if "qtpy" in sys.modules:
+        from napari_her2._napari.worker import open_panel_soon
+
+        open_panel_soon()
     return found

@@ -49,6 +49,17 @@ CATEGORY_WORDS = {
     "low": "HER2 low (additional information)",
 }
 
+EXCLUDED_WORDS = {
+    "unsure_gate": "at the edge of the tumour area",
+    "not_epithelial": "not epithelial",
+    "in_situ": "in situ",
+    "artefact": "in artefacts",
+    "control": "in control tissue",
+    "edge_of_region": "cut by the edge",
+    "outside_roi": "outside the drawn area",
+    "reader": "taken out by a reader",
+}
+
 BAR_WORDS = {
     "3+": "complete, intense",
     "2+": "complete, weak to moderate",
@@ -183,13 +194,22 @@ def _banners(report: Report) -> tuple[str, ...]:
 
 
 def _facts(report: Report) -> tuple[tuple[str, str], ...]:
-    excluded = sum(report.cells.excluded.values())
-    facts = [("Cells counted", f"{report.cells.evaluable:,}"), ("Cells left out", f"{excluded:,}")]
+    facts = [("Cells counted", f"{report.cells.evaluable:,}"), ("Cells left out", _left_out(report))]
     if report.h_score is not None:
         facts.append(("H-score", f"{report.h_score:.0f} of 300"))
     facts.append(("Tissue", f"{report.qc.tissue_mm2:.2f} mm²"))
     facts.append(("H&E to IHC", _mapping(report)))
     return tuple(facts)
+
+
+def _left_out(report: Report) -> str:
+    """Return how many cells do not count, and why."""
+    reasons = {name: n for name, n in report.cells.excluded.items() if n}
+    words = [
+        f"{n:,} {EXCLUDED_WORDS.get(name, name)}" for name, n in sorted(reasons.items(), key=lambda i: -i[1])
+    ]
+    total = f"{sum(reasons.values()):,}"
+    return f"{total} ({', '.join(words)})" if words else total
 
 
 def _mapping(report: Report) -> str:

@@ -129,7 +129,7 @@ class Session:
         if self.busy:
             return "Something is running already."
         if self.ihc is None:
-            return "Open an IHC slide or picture first."
+            return "Open an IHC slide or picture, with its H&E neighbour if there is one."
         for slide in (self.ihc, self.he):
             if slide is not None and slide.um_per_px is None:
                 return f"{slide.name} states no pixel size: type it in µm/px, e.g. 0.25 for a 40x scan."

@@ -8,8 +8,11 @@ and turns a ``RuntimeError`` into an error of this package.
 
 from __future__ import annotations
 
+import atexit
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "StepsWorker",
     "TileRefresher",
+    "open_panel_soon",
     "pyramid_of",
     "refresher",
     "run_in_window",
@@ -45,6 +49,8 @@ REFRESH_MS = 60
 
 TELL_SECONDS = 0.05
 """Least time between two progress events that reach the window."""
+
+EXIT_MS = 15000
 
 PATIENCE = 100
 """How many refreshes a pyramid may wait for its layer to appear in a viewer."""
@@ -65,6 +71,7 @@ class StepsWorker(WorkerBase[Any]):
         super().__init__(SignalsClass=GeneratorWorkerSignals)
         self._make = make
         self.ended = Event()
+        _await_at_exit()
 
     def work(self) -> Any:
         """Drive the generator until it returns or :meth:`quit` was called, then close it."""
@@ -96,6 +103,17 @@ class StepsWorker(WorkerBase[Any]):
             return
         self._told = now
         self.signals.yielded.emit(event)
+
+
+@lru_cache(maxsize=1)
+def _await_at_exit() -> None:
+    """See that no worker runs while the interpreter ends: Qt would abort the process."""
+
+    def stop() -> None:
+        with suppress(RuntimeError):  # not done in time
+            WorkerBase.await_workers(EXIT_MS)
+
+    atexit.register(stop)
 
 
 class TileRefresher(QObject):
@@ -222,6 +240,20 @@ def window_open() -> bool:
     from napari import current_viewer
 
     return QApplication.instance() is not None and current_viewer() is not None
+
+
+def open_panel_soon() -> None:
+    """Open the panel "HER2 score" once the layers of a case are in the viewer."""
+    if window_open():
+        QTimer.singleShot(0, _open_panel)
+
+
+def _open_panel() -> None:
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is not None and any("napari_her2" in layer.metadata for layer in viewer.layers):
+        viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
 
 
 def run_in_window(make: Callable[[], Steps[Any]], title: str, most_seconds: float) -> Any:

@@ -39,11 +39,11 @@ class Look:
         #her2 QLabel[kind="status"] {{ font-size: {base + 4}pt; font-weight: 600; }}
         #her2 QLabel[kind="provisional"] {{ color: {self.warning}; font-weight: 600; }}
         #her2 QLabel[kind="footer"] {{ color: {self.dim}; font-size: {small}pt; padding: 4px; }}
-        #her2 QLabel[message] {{ border-radius: 4px; padding: 7px; }}
-        #her2 QLabel[message="error"] {{ background: {self.error}; color: {readable_on(self.error)}; }}
+        #her2 QLabel[message="error"] {{
+            background: {self.error}; color: {readable_on(self.error)}; border-radius: 4px; }}
         #her2 QLabel[message="warning"] {{
-            background: {self.warning}; color: {readable_on(self.warning)}; }}
-        #her2 QLabel[message="info"] {{ background: {self.button}; }}
+            background: {self.warning}; color: {readable_on(self.warning)}; border-radius: 4px; }}
+        #her2 QLabel[message="info"] {{ background: {self.button}; border-radius: 4px; }}
         #her2 QFrame#card QPushButton, #her2 QFrame#card QToolButton {{
             background: {self.button}; border-radius: 3px; padding: 4px 9px; font-size: {base}pt; }}
         #her2 QFrame#card QToolButton#close {{ padding: 0; background: transparent; }}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt
@@ -9,6 +10,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_her2._napari.canvas import CaseCanvas
 from napari_her2._napari.controller import ScoreController
+from napari_her2._napari.layers import warm_up
 from napari_her2._napari.preferences import preferences
 from napari_her2._napari.reader import new_pyramid
 from napari_her2._napari.score_view import score_view
@@ -20,13 +22,11 @@ from napari_her2._napari.widgets.result_box import ResultBox
 from napari_her2._napari.widgets.run_box import RunBox, TumourBox
 from napari_her2._napari.widgets.slides_box import SlidesBox, dropped_paths
 from napari_her2._napari.widgets.view_box import ViewBox
-from napari_her2._napari.worker import StepsWorker, refresher
-from napari_her2.events import Progress
+from napari_her2._napari.worker import refresher
 from napari_her2.vocabulary import DISCLAIMER
 
 if TYPE_CHECKING:
     import napari
-    from napari_her2.events import Steps
 
 __all__ = ["ScorePanel"]
 
@@ -62,8 +62,7 @@ class ScorePanel(QWidget):
         self.result.hide()
         self.setAcceptDrops(True)
         self.controller.adopt()
-        self._warm_up = StepsWorker(_warm_up)
-        self._warm_up.start()
+        Thread(target=warm_up, name="her2-warm-up", daemon=True).start()
 
     def _build(self) -> None:
         look = look_of(self.viewer.theme)
@@ -213,14 +212,6 @@ class ScorePanel(QWidget):
         for key in self._keys():
             self.viewer.bind_key(key, None, overwrite=True)
         self.controller.close()
-
-
-def _warm_up() -> Steps[None]:
-    """Prepare the first overlays in the background."""
-    from napari_her2._napari.layers import warm_up
-
-    yield Progress("warm up", 0, 1)
-    warm_up()
 
 
 def _margins(widget: QWidget) -> QVBoxLayout:

@@ -93,6 +93,7 @@ class MessageBar(QLabel):
     def __init__(self) -> None:
         super().__init__()
         self.setWordWrap(True)
+        self.setContentsMargins(9, 7, 9, 7)
         self.setToolTip("Click to close")
         self.hide()
 

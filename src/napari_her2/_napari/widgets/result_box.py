@@ -100,7 +100,9 @@ class ResultBox(Section):
         self.confidence.setText(
             "  ·  ".join(f"{score} {100 * p:.0f} %" for score, p in view.alternatives if p)
         )
-        _fill(self.facts_grid, [(label(name, "small"), label(value)) for name, value in view.facts])
+        _fill(
+            self.facts_grid, [(label(name, "small"), label(value, wrap=True)) for name, value in view.facts]
+        )
         self.state.setText(view.rule)
 
     def _show_call(self, view: ScoreView) -> None:

@@ -94,6 +94,7 @@ class RunBox(Section):
         self.cancel_button.clicked.connect(self.cancelled)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
+        self.hint = label("", "small", wrap=True)
         self.headline, self.detail = label("", "strong"), label("", "small")
         self.stages = label("", "small", wrap=True)
         self._lay_out()
@@ -115,7 +116,7 @@ class RunBox(Section):
         buttons.addWidget(self.run_button, 1)
         self.body.addLayout(grid)
         self.body.addLayout(buttons)
-        for widget in (self.headline, self.bar, self.detail, self.stages):
+        for widget in (self.hint, self.headline, self.bar, self.detail, self.stages):
             self.body.addWidget(widget)
 
     def show_session(self, session: Session) -> None:
@@ -127,7 +128,8 @@ class RunBox(Section):
         self.restart.setChecked(session.settings.restart)
         why_not = session.why_not
         self.run_button.setEnabled(why_not is None)
-        self.run_button.setToolTip(why_not or "Score this case (Ctrl+Alt+R)")
+        self.run_button.setToolTip("Score this case (Ctrl+Alt+R)")
+        shown(self.hint, "" if session.busy else why_not or "")
         self.cancel_button.setVisible(session.busy)
         for widget in (self.rules, self.folder_button, self.restart):
             widget.setEnabled(not session.busy)
