@@ -89,17 +89,41 @@ def run(case: Case, folder: Path) -> Result:
     drain(render_phantom(PhantomSpec(**{"size_um": SIZE_UM, **case.wishes}), folder))
     truth = json.loads((folder / "truth.json").read_text())
     pair = score(folder, folder / "pair", he=True)
-    alone = score(folder, folder / "alone", he=False)
+    # On the IHC alone nothing tells a control from the patient's tissue: a person names it.
+    alone = score(folder, folder / "alone", he=False, pieces=roles(folder) if truth["controls"] else None)
     return Result(case, truth["score"], truth["percent"], pair, alone, mapping_errors(folder))
 
 
-def score(folder: Path, out: Path, *, he: bool) -> dict[str, Any]:
+def roles(folder: Path) -> dict[str, str]:
+    """Role of each piece of the IHC that the truth knows, by the label that the program gives it."""
+    from napari_her2.slides import open_slide
+    from napari_her2.tissue import find_tissue
+
+    known = json.loads((folder / "truth.json").read_text())["pieces"]
+    with open_slide(folder / "ihc.ome.tif") as slide:
+        pieces = find_tissue(slide).piece_list
+    found = {}
+    for piece in pieces:
+        row, col = piece.box.centre
+        for truth in known:
+            x, y, width, height = truth["box_xywh"]
+            if x <= col < x + width and y <= row < y + height:
+                expected = f" {truth['expected']}" if truth["expected"] else ""
+                found[str(piece.label)] = f"{truth['role']}{expected}"
+    return found
+
+
+def score(folder: Path, out: Path, *, he: bool, pieces: dict[str, str] | None = None) -> dict[str, Any]:
     """Score a rendered phantom; the report as plain values."""
     from napari_her2.events import drain
     from napari_her2.pipeline import CaseRequest, Wishes, score_case
 
     request = CaseRequest(
-        ihc=folder / "ihc.ome.tif", he=folder / "he.ome.tif" if he else None, out=out, preferences=Wishes()
+        ihc=folder / "ihc.ome.tif",
+        he=folder / "he.ome.tif" if he else None,
+        out=out,
+        recipe=Wishes(pieces=pieces),
+        preferences=Wishes(),
     )
     return drain(score_case(request)).to_dict()
 

@@ -390,6 +390,10 @@ def test_a_control_never_counts_and_is_scored_apart(tmp_path: Path) -> None:
     report, _ = scored(request(folder, tmp_path / "case", pieces=wrong))
     assert report.her2_status == "indeterminate"
     assert "control_inadequate" in report.call.flags
+    alone, _ = scored(request(folder, tmp_path / "alone", he=False))
+    assert "needs_review" in alone.call.flags, "a control may be among the pieces"
+    said, _ = scored(request(folder, tmp_path / "alone", he=False, pieces={"2": "control", "3": "ignore"}))
+    assert "needs_review" not in said.call.flags
 
 
 def test_coarse_pixels_do_not_tell_0_from_1(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, looks: Lo
         false_faint_percent=FALSE_FAINT_PERCENT,
         false_faint_upper_percent=FALSE_FAINT_UPPER_PERCENT,
         control_adequate=adequate,
-        flags=(*looks.flags, *_flags(run, gate, summary)),
+        flags=(*looks.flags, *_flags(run, gate, summary, cells)),
     )
     call = apply_rule(
         counts,
@@ -118,16 +118,31 @@ def _controls(cells: CellTable, tissue: TissueMask) -> tuple[ControlResult, ...]
     )
 
 
-def _flags(run: Run, gate: Gate, summary: CellSummary) -> tuple[str, ...]:
+def _flags(run: Run, gate: Gate, summary: CellSummary, cells: CellTable) -> tuple[str, ...]:
     """Return the flags that follow from how the cells were found."""
+    doubtful = gate.mapping.needs_review if gate.mapping is not None else _pieces_differ(cells, gate.tissue)
     found = {
         "no_tumour_gate": run.he is None,
         "tumour_unconfirmed": not gate.confirmed,
-        "needs_review": gate.mapping is not None and gate.mapping.needs_review,
+        "needs_review": doubtful,
         "coarse_pixels": not separates_faint(run.ihc),
         "out_of_distribution": summary.percent["unusual"] > MOST_UNUSUAL_PERCENT,
     }
     return tuple(flag for flag, holds in found.items() if holds)
+
+
+def _pieces_differ(cells: CellTable, tissue: TissueMask) -> bool:
+    """Whether pieces that count have different scores, so that a control may be among them.
+
+    With an H&E a control is told by its missing counterpart; on the IHC alone only a person can say it.
+    """
+    asked = [piece.label for piece in tissue.piece_list if piece.counts and not piece.confirmed]
+    labels = np.where(cells.evaluable, tissue.piece_at(cells.points_px), 0)
+    calls = [
+        apply_rule(CellCounts.from_codes(cells.class_code[labels == label]), min_cells=20).score
+        for label in asked
+    ]
+    return len({score for score in calls if score is not None}) > 1
 
 
 def _as_far_as_seen(run: Run, call: Call, reason: str) -> Call:

@@ -12,7 +12,9 @@ FLAG_WORDS: Final[dict[str, str]] = {
     "no_tumour_gate": "Scored without an H&E slide: whatever looks like invasive epithelium was counted.",
     "tumour_unconfirmed": "No person has confirmed the tumour area; until then the result is provisional.",
     "few_cells": "Fewer than 100 evaluable tumour cells: the percentages are uncertain.",
-    "needs_review": "The alignment of the two slides is doubtful: look at it before relying on the area.",
+    "needs_review": (
+        "Look at the slides first: the alignment is doubtful, or pieces (controls?) stain differently."
+    ),
     "unusual_pattern": (
         "Moderate to intense but incomplete staining, which the guideline does not cover; it counts as 2+."
     ),
