@@ -90,7 +90,9 @@ def run(case: Case, folder: Path) -> Result:
     truth = json.loads((folder / "truth.json").read_text())
     pair = score(folder, folder / "pair", he=True)
     # On the IHC alone nothing tells a control from the patient's tissue: a person names it.
-    alone = score(folder, folder / "alone", he=False, pieces=roles(folder) if truth["controls"] else None)
+    alone = score(
+        folder, folder / "alone", he=False, pieces=roles(folder) if case.wishes.get("control") else None
+    )
     return Result(case, truth["score"], truth["percent"], pair, alone, mapping_errors(folder))
 
 
@@ -99,7 +101,7 @@ def roles(folder: Path) -> dict[str, str]:
     from napari_her2.slides import open_slide
     from napari_her2.tissue import find_tissue
 
-    known = json.loads((folder / "truth.json").read_text())["pieces"]
+    known = json.loads((folder / "truth.json").read_text())["ihc_pieces"]
     with open_slide(folder / "ihc.ome.tif") as slide:
         pieces = find_tissue(slide).piece_list
     found = {}
@@ -108,7 +110,7 @@ def roles(folder: Path) -> dict[str, str]:
         for truth in known:
             x, y, width, height = truth["box_xywh"]
             if x <= col < x + width and y <= row < y + height:
-                expected = f" {truth['expected']}" if truth["expected"] else ""
+                expected = f" {truth['expected']}" if truth["expected_score"] else ""
                 found[str(piece.label)] = f"{truth['role']}{expected}"
     return found
 
