@@ -110,7 +110,7 @@ def roles(folder: Path) -> dict[str, str]:
         for truth in known:
             x, y, width, height = truth["box_xywh"]
             if x <= col < x + width and y <= row < y + height:
-                expected = f" {truth['expected']}" if truth["expected_score"] else ""
+                expected = f" {truth['expected_score']}" if truth["expected_score"] else ""
                 found[str(piece.label)] = f"{truth['role']}{expected}"
     return found
 
