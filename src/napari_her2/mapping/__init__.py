@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+from napari_her2.mapping.carry import UNSURE, carry_box, carry_mask, carry_polygon, carry_raster, gate
+from napari_her2.mapping.frame import SlideFrame
 from napari_her2.mapping.landmarks import Landmarks, read_landmarks, write_landmarks
+from napari_her2.mapping.matching import (
+    PatchMatching,
+    match_patches,
+    overlap_weights,
+    paper_matching,
+    soft_matching,
+)
+from napari_her2.mapping.patch_grid import HE_PATCH_UM, IHC_PATCH_UM, PatchGrid
+from napari_her2.mapping.refit import leave_one_out_um, refit
 from napari_her2.mapping.registration import register, register_images
 from napari_her2.mapping.settings import MappingSettings
 from napari_her2.mapping.slide_mapping import MappingQuality, SlideMapping
 from napari_her2.mapping.stored import load_mapping, save_mapping
 
 __all__ = [
+    "HE_PATCH_UM",
+    "IHC_PATCH_UM",
+    "UNSURE",
     "Landmarks",
     "MappingQuality",
     "MappingSettings",
+    "PatchGrid",
+    "PatchMatching",
+    "SlideFrame",
     "SlideMapping",
+    "carry_box",
+    "carry_mask",
+    "carry_polygon",
+    "carry_raster",
+    "gate",
+    "leave_one_out_um",
     "load_mapping",
+    "match_patches",
+    "overlap_weights",
+    "paper_matching",
     "read_landmarks",
+    "refit",
     "register",
     "register_images",
     "save_mapping",
+    "soft_matching",
     "write_landmarks",
 ]

@@ -60,26 +60,38 @@ class Wishes:
     weights : ndarray of shape (n,)
     scale_um : ndarray of shape (n,)
         Misses much larger than this are disregarded; infinite for points that a person set.
+    extent_um : float
+        Side of the blocks that wish; 0 for points.
     """
 
     source_um: NDArray[np.float64]
     target_um: NDArray[np.float64]
     weights: NDArray[np.float64]
     scale_um: NDArray[np.float64]
+    extent_um: float = 0.0
 
     def __len__(self) -> int:
         return len(self.source_um)
 
     def taken(self, which: NDArray[np.bool_]) -> Wishes:
         """Return some of them."""
-        return Wishes(self.source_um[which], self.target_um[which], self.weights[which], self.scale_um[which])
+        return Wishes(
+            self.source_um[which],
+            self.target_um[which],
+            self.weights[which],
+            self.scale_um[which],
+            self.extent_um,
+        )
 
     def joined(self, other: Wishes | None) -> Wishes:
         """Return both together."""
         if other is None:
             return self
         names = ("source_um", "target_um", "weights", "scale_um")
-        return Wishes(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
+        source, target, weights, scale = (
+            np.concatenate([getattr(self, name), getattr(other, name)]) for name in names
+        )
+        return Wishes(source, target, weights, scale, self.extent_um)
 
 
 def blocks_say(
@@ -93,6 +105,7 @@ def blocks_say(
         flow(level.he.to_um(found.centres + found.shifts)),
         np.maximum(found.scores, 0.0) ** 2,
         np.full(len(found), 2.0 * level.um_per_px),
+        2.0 * stage.half * level.um_per_px,
     )
 
 

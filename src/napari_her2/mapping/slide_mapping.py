@@ -113,9 +113,13 @@ class SlideMapping:
 
         Outside the overlap it is at least :data:`~napari_her2.mapping.trust.FAR_UM`.
         """
-        he_um, _ = self._both_um(points_px, side)
-        near = self.trust.linear_at(he_um)[:, 0]
+        near = self.local_error_um(points_px, side)
         return np.where(self.inside(points_px, side), near, np.maximum(near, FAR_UM))
+
+    def local_error_um(self, points_px: ArrayLike, side: Side = "ihc") -> NDArray[np.float64]:
+        """Like :meth:`error_um`, without the step at the edge of the overlap."""
+        he_um, _ = self._both_um(points_px, side)
+        return self.trust.linear_at(he_um)[:, 0]
 
     def _both_um(self, points_px: ArrayLike, side: Side) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if side == "he":

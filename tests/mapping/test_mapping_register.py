@@ -1,0 +1,141 @@
+"""Registration of pictures whose correspondence is known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from napari_her2.errors import MappingError
+from napari_her2.mapping import Landmarks, MappingSettings, register_images
+from napari_her2.mapping.flow import Flow
+from napari_her2.mapping.frame import Lattice
+
+
+def aligned(pair, **options):
+    return register_images(
+        pair.he, pair.ihc, he_um_per_px=pair.he_um_per_px, ihc_um_per_px=pair.ihc_um_per_px, **options
+    )
+
+
+POSES = {
+    "as it lies": {},
+    "any angle": {"degrees": 37.0},
+    "upside down": {"degrees": 183.0},
+    "face down": {"degrees": -71.0, "mirror": True},
+    "another scanner": {"degrees": 10.0, "um": (4.0, 3.1)},
+    "wrong pixel size": {"degrees": 140.0, "scale": 1.3},
+}
+
+
+@pytest.mark.parametrize("case", POSES)
+def test_every_pose_is_found_to_a_cell(make_pair, case):
+    pair = make_pair(3, **POSES[case])
+    mapping = aligned(pair)
+    errors = pair.error_um(mapping)
+    assert np.median(errors) < 10
+    assert np.percentile(errors, 90) < 20
+    assert mapping.mirrored is POSES[case].get("mirror", False)
+    assert not mapping.needs_review, mapping.reason
+    assert mapping.min_jacobian > 0
+    assert mapping.inside(pair.points_um / pair.he_um_per_px, "he").mean() > 0.95
+
+
+def test_a_smooth_warp_is_followed(make_pair):
+    lattice = Lattice.over((1200.0, 1520.0), 40.0, 2)
+    nodes = lattice.nodes_um
+    values = 28 * np.stack([np.sin(nodes[:, 1] / 200), np.cos(nodes[:, 0] / 230)], axis=1)
+    flow = Flow.of(lattice.with_values(values.reshape(lattice.values.shape)))
+    pair = make_pair(4, degrees=25.0, flow=flow, um=(2.5, 2.5))
+    bent, straight = aligned(pair), aligned(pair, settings=MappingSettings(nonrigid=False))
+    assert bent.kind == "nonrigid"
+    assert straight.kind != "nonrigid"
+    assert np.median(pair.error_um(bent)) < 0.6 * np.median(pair.error_um(straight))
+    assert np.median(pair.error_um(bent)) < 8
+    there = bent.he_to_ihc(pair.points_um / 2.5)
+    assert np.abs(bent.ihc_to_he(there) - pair.points_um / 2.5).max() * 2.5 < 1
+
+
+def test_turning_the_ihc_by_a_quarter_changes_nothing(make_pair):
+    pair = make_pair(5, degrees=20.0)
+    first = aligned(pair)
+    turned = register_images(
+        pair.he, np.rot90(pair.ihc).copy(), he_um_per_px=pair.he_um_per_px, ihc_um_per_px=pair.ihc_um_per_px
+    )
+    points = pair.points_um / pair.he_um_per_px
+    expected = first.he_to_ihc(points)
+    expected = np.stack([pair.ihc.shape[1] - expected[:, 1], expected[:, 0]], axis=1)
+    assert np.abs(turned.he_to_ihc(points) - expected).max() < 2.5
+    assert turned.needs_review == first.needs_review
+
+
+def test_a_missing_part_is_outside(make_pair):
+    pair = make_pair(6, degrees=0.0)
+    gone = pair.ihc.copy()
+    gone[:, 250:] = 245
+    mapping = register_images(pair.he, gone, he_um_per_px=4.0, ihc_um_per_px=4.0)
+    points = pair.points_um
+    there = points[:, 1] < 900
+    errors = pair.error_um(mapping)
+    assert np.median(errors[there]) < 10
+    inside = mapping.inside(points / 4.0, "he")
+    assert inside[there].mean() > 0.9
+    assert inside[points[:, 1] > 1100].mean() < 0.1
+
+
+@pytest.mark.parametrize("other", [11, 12])
+def test_two_different_blocks_are_flagged(make_pair, other):
+    mapping = aligned(make_pair(7, degrees=50.0, other=other))
+    assert mapping.needs_review
+    assert mapping.flags == ("needs_review",)
+    assert mapping.reason
+
+
+def test_the_same_input_gives_the_same_mapping(make_pair):
+    pair = make_pair(8, degrees=33.0)
+    first, second = aligned(pair), aligned(pair)
+    assert first.report() == second.report()
+    assert np.array_equal(first.affine_um.matrix, second.affine_um.matrix)
+
+
+def test_landmarks_seed_the_pose(make_pair):
+    pair = make_pair(9, degrees=100.0)
+    marks = Landmarks.of(
+        pair.points_um[::12] / pair.he_um_per_px,
+        pair.he_to_ihc_um(pair.points_um[::12]) / pair.ihc_um_per_px,
+    )
+    mapping = aligned(pair, landmarks=marks)
+    assert np.median(pair.error_um(mapping)) < 8
+    assert not mapping.needs_review
+
+
+@pytest.mark.parametrize("side", ["he", "ihc"])
+def test_a_blank_slide_is_refused(make_pair, side):
+    pair = make_pair(1)
+    blank = np.full_like(pair.he, 245)
+    empty = np.zeros(blank.shape[:2], bool)
+    pictures = {"he": (blank, pair.ihc), "ihc": (pair.he, blank)}[side]
+    with pytest.raises(MappingError, match="no tissue"):
+        register_images(*pictures, he_um_per_px=4.0, ihc_um_per_px=4.0, **{f"{side}_tissue": empty})
+
+
+def test_real_neighbours_are_found_within_two_percent(shared_data):
+    """rat-kidney, H&E and PanCytokeratin, the IHC turned, mirrored and pale; points of experts."""
+    folder = shared_data("registration/rat-kidney")
+    he, ihc = (
+        cv2.cvtColor(cv2.imread(str(folder / f"{name}.jpg")), cv2.COLOR_BGR2RGB)
+        for name in ("HE", "PanCytokeratin")
+    )
+    tables = [
+        np.loadtxt(folder / f"{name}.csv", delimiter=",", skiprows=1) for name in ("HE", "PanCytokeratin")
+    ]
+    common = np.intersect1d(tables[0][:, 0], tables[1][:, 0])
+    he_xy, ihc_xy = (table[np.isin(table[:, 0], common)][:, 1:] for table in tables)
+    pale = np.clip(240 - (240 - np.rot90(ihc)[:, ::-1].astype(float)) * 0.5, 0, 255).astype(np.uint8)
+    # rot90 takes (r, c) to (width - c, r); the mirror then takes the new column c to height - c
+    truth = np.stack([ihc.shape[1] - ihc_xy[:, 0], ihc.shape[0] - ihc_xy[:, 1]], axis=1)
+    mapping = register_images(he, pale, he_um_per_px=5.0, ihc_um_per_px=5.0)
+    away = np.linalg.norm(mapping.he_to_ihc(he_xy[:, ::-1]) - truth, axis=1)
+    assert np.median(away) / np.hypot(*pale.shape[:2]) < 0.004
+    assert mapping.mirrored
+    assert not mapping.needs_review
