@@ -101,7 +101,7 @@ def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, looks: Lo
         evidence=evidence,
     )
     empty = gate.tissue.reason and f"{run.ihc.name}: {gate.tissue.reason}"
-    call = _as_far_as_seen(run, call, empty or looks.reason)
+    call = _as_far_as_seen(run, call, gate, empty or looks.reason)
     return Verdict(call=call, summary=summary, controls=controls)
 
 
@@ -145,10 +145,12 @@ def _pieces_differ(cells: CellTable, tissue: TissueMask) -> bool:
     return len({score for score in calls if score is not None}) > 1
 
 
-def _as_far_as_seen(run: Run, call: Call, reason: str) -> Call:
+def _as_far_as_seen(run: Run, call: Call, gate: Gate, reason: str) -> Call:
     """Withhold what the image cannot tell: 0 from 1+ in coarse pixels, anything without tissue or stain."""
     if reason:
         return _withheld(call, f"{reason}.")
+    if call.score is None and gate.mapping is not None and gate.mapping.needs_review:
+        return replace(call, reason=f"{call.reason} The alignment needs review: {gate.mapping.reason}.")
     if call.score not in ("0", "1+") or separates_faint(run.ihc):
         return call
     why = f"pixels of {run.ihc.um_per_px:.2f} µm are too coarse to tell 0 from 1+"
