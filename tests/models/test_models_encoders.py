@@ -67,18 +67,11 @@ def test_checkpoints_in_the_names_of_hugging_face(tmp_path: Path, kind: str) -> 
     from transformers import Dinov2Config, Dinov2Model, ViTConfig, ViTModel
 
     torch.manual_seed(0)
-    sizes = {
-        "hidden_size": 24,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "image_size": 32,
-        "patch_size": 8,
-    }
-    theirs: Any = (
-        ViTModel(ViTConfig(intermediate_size=96, **sizes))
-        if kind == "vit"
-        else Dinov2Model(Dinov2Config(**sizes))
-    )
+    sizes: dict[str, Any] = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes |= {"image_size": 32, "patch_size": 8}
+    theirs: Any = Dinov2Model(Dinov2Config(**sizes))
+    if kind == "vit":
+        theirs = ViTModel(ViTConfig(intermediate_size=96, **sizes))
     for parameter in theirs.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     theirs.eval().save_pretrained(tmp_path)
@@ -98,10 +91,8 @@ def test_names_that_nobody_knows_are_noticed(tmp_path: Path) -> None:
     for layout in ("timm", "huggingface"):
         with pytest.raises(ModelError, match=r"UNI: it also holds .*strange"):
             load_encoder(recipe.model_copy(update={"layout": layout}), path)
-    state = load_file(path)
-    save_file(
-        {name: tensor for name, tensor in state.items() if "qkv" not in name and "strange" not in name}, path
-    )
+    kept = {n: t for n, t in load_file(path).items() if "qkv" not in n and "strange" not in n}
+    save_file(kept, path)
     with pytest.raises(ModelError, match=r"it lacks blocks\.0\.attn\.qkv\.weight \(72, 24\)"):
         load_encoder(recipe, path)
 

@@ -30,6 +30,7 @@ BYTES_PER_PX: Final = 1200
 """Memory of a pixel in a batch on an accelerator, generously."""
 LEAST_TISSUE: Final = {"classify": 0.5, "ordinal": 0.5, "segment": 0.1}
 OVERLAP: Final = {"classify": 0.0, "ordinal": 0.0, "segment": 0.25}
+"""Side by side, a segmenter's patches show their edges; a quarter shared hides them (docs/models.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
