@@ -235,7 +235,7 @@ def _idc() -> str:
     yes, no = means[truth == 1], means[truth == 0]
     return (
         f"IDC mosaic, 1 patient, 4 µm/px, {len(yes)} tumour / {len(no)} other squares | AUC | "
-        f"{auc(yes, no):.3f} (at 0.5: sensitivity {(yes > 0.5).mean():.2f}, specificity {(no <= 0.5).mean():.2f})"
+        f"{auc(yes, no):.3f} (sensitivity {(yes > 0.5).mean():.2f}, specificity {(no <= 0.5).mean():.2f})"
     )
 
 

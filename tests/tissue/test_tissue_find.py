@@ -8,7 +8,7 @@ import pytest
 
 from napari_her2.errors import NoResolutionError
 from napari_her2.slides import open_slide
-from napari_her2.tissue import TISSUE_LABELS, find_tissue, tissue_from_rgb, tissue_qc
+from napari_her2.tissue import TISSUE_LABELS, find_tissue, mean_dab, tissue_from_rgb, tissue_qc
 from napari_her2.tissue.find import raster_step, read_raster
 from napari_her2.tissue.focus import sharpness
 
@@ -123,6 +123,18 @@ def test_sharpness_falls_with_blur_and_not_with_strength(page):
     p.density *= 0.5
     assert float(sharpness(p.rgb(noise=0), 1.0, white, (1, 1))[0, 0]) == pytest.approx(values[0], abs=0.05)
     assert np.isnan(sharpness(np.full((64, 64, 3), 240, np.uint8), 1.0, white, (2, 2))).all()
+
+
+def test_brown_pieces_are_told_from_blue_ones(page, as_slide):
+    p = page(shape=(300, 700))
+    p.tissue(p.ellipse(150, 150, 100, 100), "ihc_0")
+    p.tissue(p.ellipse(150, 550, 80, 80), "ihc_3")
+    with as_slide(p.rgb(), 8.0) as slide:
+        mask = find_tissue(slide)
+        brown = mean_dab(slide, mask)
+    assert set(brown) == {1, 2}
+    assert brown[1] < 0.1
+    assert brown[2] > 0.8
 
 
 @pytest.mark.parametrize(

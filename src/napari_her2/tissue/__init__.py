@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_her2.tissue.controls import mean_dab
 from napari_her2.tissue.find import find_tissue
 from napari_her2.tissue.mask import TISSUE_LABELS, Piece, Role, TissueMask, with_roles
 from napari_her2.tissue.pieces import find_pieces, propose_roles
@@ -21,6 +22,7 @@ __all__ = [
     "TumourRaster",
     "find_pieces",
     "find_tissue",
+    "mean_dab",
     "propose_roles",
     "tissue_from_rgb",
     "tissue_qc",
