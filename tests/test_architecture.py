@@ -211,7 +211,8 @@ def _dangerous_call(node: ast.Call) -> list[str]:
         if isinstance(word.value, ast.Constant) and word.value.value is True
     }
     dangerous = (
-        called in ("eval", "exec", "torch.load", "os.system", "yaml.load", "yaml.unsafe_load")
+        called in ("eval", "exec", "os.system", "yaml.load", "yaml.unsafe_load")
+        or (called == "torch.load" and "weights_only" not in true)
         or (called.endswith(".load") and "allow_pickle" in true)
         or "shell" in true
     )
@@ -233,7 +234,9 @@ def test_nothing_runs_what_a_file_says() -> None:
         "import pickle",
         "from joblib import load",
         "eval('1')",
+        "torch.load(path)",
         "torch.load(path, weights_only=False)",
+        "torch.load(path, weights_only=sure)",
         "np.load(path, allow_pickle=True)",
         "subprocess.run('x', shell=True)",
     ],
@@ -241,6 +244,7 @@ def test_nothing_runs_what_a_file_says() -> None:
 def test_the_search_for_dangers_finds_them(code: str) -> None:
     assert dangers(ast.parse(code))
     assert not dangers(ast.parse("model.eval(); np.load(path); yaml.safe_load(text)"))
+    assert not dangers(ast.parse("torch.load(path, weights_only=True)"))
 
 
 def test_sources_are_plain_text() -> None:
