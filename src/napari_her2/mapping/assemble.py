@@ -40,7 +40,7 @@ __all__ = ["Pair", "align"]
 _NODES = 48
 _FACTORS = (4.0, 2.0, 1.0)
 _REACHES = (0.04, 0.03, 0.02)
-_STEPS = (8, 12, 14)
+_STEPS = (8, 12, 18)
 _LEAST_EXTENT_PX = 1200
 """Smaller pictures are bent as stiffly as one of this diagonal: blocks carry no finer detail."""
 _LEAST_JACOBIAN = 0.1
@@ -108,8 +108,9 @@ def _posed(pair: Pair, landmarks: Landmarks) -> Start:
 
 def _refined(pair: Pair, affine_um: Affine) -> Affine:
     finest = pair.finest(affine_um)
-    for factor in (2.0, 1.0):
-        affine_um = refine(pair.level(finest * factor, affine_um), affine_um, "affine", half=12, rounds=2)
+    for factor, step in ((2.0, 12), (1.0, 20)):
+        level = pair.level(finest * factor, affine_um)
+        affine_um = refine(level, affine_um, "affine", half=12, rounds=2, step=step)
     return affine_um
 
 

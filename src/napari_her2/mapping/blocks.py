@@ -6,6 +6,7 @@ the local error, and tells a true pair from a false one.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,10 +89,16 @@ def match_blocks(
     padded = cv2.copyMakeBorder(moving, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
     side = 2 * reach + 1
     surfaces = np.zeros((len(centres), side, side), np.float32)
-    for surface, (row, col) in zip(surfaces, centres, strict=True):
-        block = fixed[row - half : row + half, col - half : col + half]
-        field = padded[row - half : row + half + 2 * reach, col - half : col + half + 2 * reach]
-        surface[...] = cv2.matchTemplate(field, block, cv2.TM_CCOEFF_NORMED)
+
+    def match(which: slice) -> None:
+        for surface, (row, col) in zip(surfaces[which], centres[which], strict=True):
+            block = fixed[row - half : row + half, col - half : col + half]
+            field = padded[row - half : row + half + 2 * reach, col - half : col + half + 2 * reach]
+            surface[...] = cv2.matchTemplate(field, block, cv2.TM_CCOEFF_NORMED)
+
+    middle = len(centres) // 2
+    with ThreadPoolExecutor(2) as workers:
+        list(workers.map(match, (slice(0, middle), slice(middle, None))))
     np.nan_to_num(surfaces, copy=False, posinf=0.0, neginf=0.0)
     shifts, scores = _peaks(surfaces)
     return Matches(

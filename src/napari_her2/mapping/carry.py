@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from napari_her2.geometry import Box
+from napari_her2.mapping.dense import dense
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -17,8 +18,6 @@ __all__ = ["UNSURE", "carry_box", "carry_mask", "carry_polygon", "carry_raster",
 
 UNSURE = 255
 """Value of the gate's band in which the local error leaves it open."""
-
-_STEP_PX = 8
 
 Value = TypeVar("Value", np.float32, np.uint8)
 
@@ -99,7 +98,8 @@ def carry_raster(
 
     other = mapping.ihc if side == "he" else mapping.he
     shape = tuple(max(1, int(np.ceil(size / um_per_px - 1e-6))) for size in other.size_um)
-    rows, cols = _source_px(mapping, (shape[0], shape[1]), um_per_px, side)
+    pull = mapping.ihc_to_he_um if side == "he" else mapping.he_to_ihc_um
+    rows, cols = dense(lambda px: pull(px * um_per_px) / um_per_px - 0.5, (shape[0], shape[1]))
     how = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
     drawn = cv2.remap(raster, cols, rows, how, borderMode=cv2.BORDER_CONSTANT, borderValue=outside)
     return np.asarray(drawn, raster.dtype)
@@ -136,41 +136,15 @@ def gate(
     return np.where(open_, UNSURE, carried).astype(np.uint8)
 
 
-def _source_px(
-    mapping: SlideMapping, shape: tuple[int, int], um_per_px: float, side: Side
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fractional pixel indices (row, col) on ``side`` for every pixel of the other slide's raster.
-
-    The map is evaluated at every eighth pixel and interpolated: it is smooth on that scale.
-    """
-    nodes = [np.arange(-(-length // _STEP_PX) + 1) * float(_STEP_PX) for length in shape]
-    grid = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1)
-    place = (grid.reshape(-1, 2) + 0.5) * um_per_px
-    source = mapping.ihc_to_he_um(place) if side == "he" else mapping.he_to_ihc_um(place)
-    coarse = (source / um_per_px - 0.5).reshape(grid.shape).astype(np.float32)
-    return _spread(coarse[..., 0], shape), _spread(coarse[..., 1], shape)
-
-
-def _spread(coarse: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Linear interpolation between nodes that lie ``_STEP_PX`` apart."""
-    rows, cols = (np.arange(length) / _STEP_PX for length in shape)
-    down = rows.astype(np.intp)
-    part = (rows - down)[:, None].astype(np.float32)
-    tall = coarse[down] * (1 - part) + coarse[down + 1] * part
-    right = cols.astype(np.intp)
-    part = (cols - right)[None].astype(np.float32)
-    return np.ascontiguousarray(tall[:, right] * (1 - part) + tall[:, right + 1] * part, np.float32)
-
-
 def _trust_on(
     mapping: SlideMapping, shape: tuple[int, ...], um_per_px: float, side: Side
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Local error (µm) and shared tissue on a raster of ``side``."""
-    nodes = [np.arange(-(-length // _STEP_PX) + 1) * float(_STEP_PX) for length in shape]
-    grid = np.stack(np.meshgrid(*nodes, indexing="ij"), axis=-1)
-    frame = mapping.he if side == "he" else mapping.ihc
-    points = (grid.reshape(-1, 2) + 0.5) * um_per_px / frame.um_per_px
-    error = mapping.local_error_um(points, side).reshape(grid.shape[:2]).astype(np.float32)
-    shared = mapping.inside(points, side).reshape(grid.shape[:2]).astype(np.float32)
-    size = (shape[0], shape[1])
-    return _spread(error, size), _spread(shared, size) >= 0.5
+    zoom = um_per_px / (mapping.he if side == "he" else mapping.ihc).um_per_px
+
+    def both(px: NDArray[np.float64]) -> NDArray[np.float64]:
+        points = px * zoom
+        return np.stack([mapping.local_error_um(points, side), mapping.inside(points, side)], axis=1)
+
+    error, shared = dense(both, (shape[0], shape[1]))
+    return error, shared >= 0.5

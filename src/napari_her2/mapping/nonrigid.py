@@ -121,7 +121,7 @@ def yielded(smoother: Smoother, flow: Flow, wishes: Wishes, reach_um: float) -> 
     present = flow.velocity.values.reshape(-1, 2)
     keep = np.ones(len(wishes))
     change = np.zeros_like(present)
-    for factor in (2.0, 1.0, 1.0, 1.0):
+    for factor in (2.0, 1.0, 1.0):
         weights = wishes.weights * keep
         penalty = smoother.penalty(reach_um, float(weights.sum()) / smoother.area_um2)
         normal = (basis.T @ basis.multiply(weights[:, None]) + penalty).tocsc()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_her2.geometry import Affine
+from napari_her2.mapping.dense import dense
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,12 +60,6 @@ class Picture:
     def to_um(self) -> Affine:
         """Corner-based pixels → µm on the slide."""
         return Affine.of(np.diag(self.pixel_um), self.origin_um)
-
-    @property
-    def centres_um(self) -> NDArray[np.float64]:
-        """Centres of all pixels, (rows * cols, 2)."""
-        grid = np.indices(self.shape).reshape(2, -1).T + 0.5
-        return self.to_um(grid)
 
     def at(self, um_per_px: float) -> Picture:
         """Return the picture coarser, each pixel the mean of what it covers; never finer."""
@@ -138,9 +133,8 @@ def resampled(
     """Return ``moving`` drawn on the grid of ``onto``; ``carry`` maps µm of ``onto`` to µm of ``moving``."""
     import cv2
 
-    source = moving.to_um.inverse(carry(onto.centres_um)) - 0.5
-    maps = source.reshape(*onto.shape, 2).astype(np.float32)
-    rows, cols = np.ascontiguousarray(maps[..., 0]), np.ascontiguousarray(maps[..., 1])
+    onto_um, moving_px = onto.to_um, moving.to_um.inverse
+    rows, cols = dense(lambda px: moving_px(carry(onto_um(px))) - 0.5, onto.shape)
 
     def drawn(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(cv2.remap(values, cols, rows, cv2.INTER_LINEAR, borderValue=0.0), np.float32)

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["refine"]
 
 
-def refine(level: Level, affine_um: Affine, form: Form, *, half: int = 8, rounds: int = 3) -> Affine:
+def refine(
+    level: Level, affine_um: Affine, form: Form, *, half: int = 8, rounds: int = 3, step: int = 0
+) -> Affine:
     """Improve an affine map (H&E µm → IHC µm) at one µm/px with blocks of 2 * half pixels."""
     for turn in range(rounds):
-        found = level.compare(affine_um).matches(half, half, (8, 6, 4)[min(turn, 2)])
+        found = level.compare(affine_um).matches(half, step or half, (8, 6, 4)[min(turn, 2)])
         if len(found) < LEAST_BLOCKS:
             break
         affine_um = _moved(affine_um, level.he, found, form)

@@ -32,8 +32,10 @@ _AT_REST_PX = 2.5
 _CHANCE = np.pi * _AT_REST_PX**2 / (2 * _REACH + 1) ** 2
 _NEAR_STEPS = 2.5
 _PRIOR_BLOCKS = 1.0
-_LEVEL, _SLOPE = 2.0, 1.0
-_TAIL = 1.4
+# Share of agreeing blocks above chance, and the error in judged pixels that nine in ten stay below.
+_SHARES = (0.0, 0.03, 0.06, 0.17, 0.33, 0.5, 0.62, 0.75, 0.85, 0.9, 0.95, 1.0)
+_ERRORS_PX = (20.0, 9.0, 8.0, 6.6, 4.4, 3.2, 2.3, 1.6, 1.25, 1.1, 0.75, 0.5)
+_TAIL = 1.3
 """Shape of the Weibull law that errors follow within one stated p90."""
 
 
@@ -82,8 +84,8 @@ def trust_in(seen: Comparison, frame: SlideFrame) -> Trust:
 
 def error_of(share: NDArray[np.float64]) -> NDArray[np.float64]:
     """Error (p90) in pixels of the judged picture for a share of agreeing blocks."""
-    held = np.clip((share - _CHANCE) / (1 - _CHANCE), 0.01, 1.0)
-    return np.asarray(np.exp(_LEVEL) * (1 / held) ** _SLOPE, np.float64)
+    above = (share - _CHANCE) / (1 - _CHANCE)
+    return np.asarray(np.exp(np.interp(above, _SHARES, np.log(_ERRORS_PX))), np.float64)
 
 
 def quantiles(stated_um: NDArray[np.float64]) -> tuple[float, float]:
