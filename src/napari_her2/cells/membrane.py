@@ -58,6 +58,8 @@ class Rays:
         Full width at half height.
     neighbour : int32
         Label of the cell on the far side; 0 if there is none.
+    level_od : float32 (cells,)
+        DAB of the cytoplasm on both sides of the line, median over the rays.
     """
 
     sharpness_od: NDArray[np.float32]
@@ -66,14 +68,15 @@ class Rays:
     mass: NDArray[np.float32]
     width_um: NDArray[np.float32]
     neighbour: NDArray[np.int32]
+    level_od: NDArray[np.float32]
 
     @classmethod
     def joined(cls, parts: list[Rays]) -> Rays:
         """Rays of several chunks of cells."""
         if not parts:
             empty = np.empty((0, RAYS), np.float32)
-            floats = dict.fromkeys(cls.__slots__[:-1], empty)
-            return cls(**floats, neighbour=empty.astype(np.int32))
+            floats = dict.fromkeys(cls.__slots__[:-2], empty)
+            return cls(**floats, neighbour=empty.astype(np.int32), level_od=np.empty(0, np.float32))
         return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in cls.__slots__})
 
 
@@ -105,6 +108,7 @@ def _measure(
         mass=_mass(across, cytoplasm, outer),
         width_um=_width(across, peak - 0.5 * (peak - away)),
         neighbour=_beyond(seen.territory, line, names),
+        level_od=np.median(away, axis=1),
     )
 
 
@@ -174,19 +178,21 @@ class Borders:
     width_um: NDArray[np.float32]
 
 
-def stained_rays(rays: Rays, faint_od: float) -> NDArray[np.bool_]:
-    """Which rays carry a membrane, (cells, 72).
+def stained_rays(rays: Rays, faint_od: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which rays carry a membrane, (cells, 72); ``faint_od`` is each cell's own threshold.
 
     Neighbouring rays form a run from two thirds of ``faint_od``; a run counts if it is at least five
     rays long (about 2.5 um) and as sharp as ``faint_od`` on average. Then gaps of up to five rays
     between runs are bridged where the line stays half as dense as beside the gap: corners, where
     three membranes meet, are dense but not sharp.
     """
-    candidate = rays.sharpness_od > FOOT * faint_od
+    candidate = rays.sharpness_od > FOOT * faint_od[:, None]
     candidate = _bridged(candidate, rays.sharpness_od > 0, 1)
     run, length = _runs(candidate)
     mean = np.bincount(run.ravel(), rays.sharpness_od.ravel()) / length
-    counts = (length >= SHORTEST_RUN) & (mean > faint_od)
+    needed = np.zeros(len(length))
+    needed[run] = faint_od[:, None]
+    counts = (length >= SHORTEST_RUN) & (mean > needed)
     stained = counts[run] & candidate
     level = np.where(stained, rays.excess_od, 0).sum(axis=1) / np.maximum(stained.sum(axis=1), 1)
     return _bridged(stained, rays.excess_od > 0.5 * level[:, None], LONGEST_GAP)
@@ -209,20 +215,22 @@ def _runs(on: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return run, np.maximum(np.bincount(run.ravel()), 1)
 
 
-def borders_of(rays: Rays, faint_od: float, trace_od: float) -> Borders:
+def borders_of(rays: Rays, faint_od: NDArray[np.floating], trace_share: float) -> Borders:
     """Group rays; ``cell`` is the row in ``rays``, ``neighbour`` still the label that was seen.
 
     Parameters
     ----------
     rays : Rays
-    faint_od, trace_od : float
-        Sharpness from which a membrane is sure, and from which it is possible.
+    faint_od : ndarray of shape (cells,)
+        Sharpness from which a membrane is sure.
+    trace_share : float
+        Share of it from which one is possible.
     """
     count = len(rays.mass)
     base = int(rays.neighbour.max(initial=0)) + 1
     key = np.arange(count, dtype=np.int64)[:, None] * base + rays.neighbour
     names, of = np.unique(key.ravel(), return_inverse=True)
-    stained, traced = stained_rays(rays, faint_od), stained_rays(rays, trace_od)
+    stained, traced = stained_rays(rays, faint_od), stained_rays(rays, trace_share * faint_od)
     traced = traced | stained
 
     def total(values: NDArray[np.generic]) -> NDArray[np.float64]:

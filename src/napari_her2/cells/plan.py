@@ -30,7 +30,7 @@ CONTRAST_UM: Final = (0.3, 3.0)
 SATURATED_OD: Final = 1.6
 GRAIN_UM: Final = 1.2
 GRAIN_BLOCK_UM: Final = 8.0
-GRAIN_OD: Final = (0.006, 0.026)
+GRAIN_OD: Final = (0.005, 0.04)
 TYPICAL_GRAIN_OD: Final = 0.012
 FEWEST_BLOCKS: Final = 12
 

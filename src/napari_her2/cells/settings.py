@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["COARSEST_FAINT_UM_PER_PX", "COARSEST_UM_PER_PX", "CellSettings"]
 
@@ -13,6 +18,9 @@ COARSEST_FAINT_UM_PER_PX: Final = 0.6
 COARSEST_UM_PER_PX: Final = 1.1
 """Above this pixel size membranes cannot be seen at all."""
 
+LEAST_FAINT_OD: Final = 0.024
+HIGHEST_LEVEL_OD: Final = 0.3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellSettings:
@@ -20,11 +28,10 @@ class CellSettings:
 
     Attributes
     ----------
-    faint_od : float
-        Sharpness of a line (its DAB above what lies right beside it) from which it is a membrane,
-        on a slide without any grain in its cytoplasm.
-    grain_weight : float
-        How much of the slide's measured grain is added to it.
+    faint_od, grain_weight, level_weight : float
+        Sharpness of a line (its DAB above what lies right beside it) from which it is a membrane:
+        ``faint_od + grain_weight * grain + level_weight * level``, with the grain of the slide's
+        unstained cytoplasm and the level of the cell's own. Grain alone stays below it 19 times of 20.
     moderate_od, intense_od : float
         Mean height of the stained line above its surroundings from which it is moderate, intense.
     trace_share : float
@@ -44,15 +51,16 @@ class CellSettings:
         Tiles at once; None means as many as there are cores.
     """
 
-    faint_od: float = 0.024
-    grain_weight: float = 0.8
-    trace_share: float = 0.85
-    moderate_od: float = 0.225
-    intense_od: float = 0.5
-    stained_from: float = 0.165
-    complete_from: float = 0.74
-    company_from: float = 0.42
-    traced_from: float = 0.06
+    faint_od: float = 0.016
+    grain_weight: float = 0.4
+    level_weight: float = 0.18
+    trace_share: float = 0.75
+    moderate_od: float = 0.236
+    intense_od: float = 0.65
+    stained_from: float = 0.17
+    complete_from: float = 0.7
+    company_from: float = 0.3
+    traced_from: float = 0.05
     epithelial_from: float = 0.5
     max_growth_um: float = 8.0
     tile_px: int = 2048
@@ -79,6 +87,14 @@ class CellSettings:
         if self.tile_px < 256:
             raise ValueError(f"tile_px must be at least 256, got {self.tile_px}")
 
-    def faint_at(self, grain_od: float) -> float:
-        """Sharpness that a membrane needs on a slide with that grain, log10 OD."""
-        return self.faint_od + self.grain_weight * grain_od
+    def faint_at(self, grain_od: float, level_od: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Sharpness that a membrane needs on a slide with that grain, in cells with that cytoplasm.
+
+        Parameters
+        ----------
+        grain_od : float
+        level_od : ndarray of shape (cells,)
+        """
+        level = np.clip(level_od, 0.0, HIGHEST_LEVEL_OD)
+        needed = self.faint_od + self.grain_weight * grain_od + self.level_weight * level
+        return np.maximum(needed, LEAST_FAINT_OD).astype(np.float32)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.cells.membrane import Borders, borders_of, measure_rays
+from napari_her2.cells.membrane import Borders, Rays, borders_of, measure_rays
 from napari_her2.cells.nuclei import Nuclei, find_nuclei
 from napari_her2.cells.planes import nucleus_scale, stain_planes
 from napari_her2.cells.polar import Rasters
@@ -105,9 +105,12 @@ def cells_in_tile(
         scale=scale,
     )
     local = nuclei.anchor * scale + np.rint((nuclei.shift + 0.5) * scale * 32) / 32
-    faint = settings.faint_at(stain.grain_od)
     rays = measure_rays(rasters, local[inside], names, settings.max_growth_um)
-    return _measured(nuclei, centres, inside, borders_of(rays, faint, settings.trace_share * faint))
+    return _measured(nuclei, centres, inside, _borders(rays, stain, settings))
+
+
+def _borders(rays: Rays, stain: TileStain, settings: CellSettings) -> Borders:
+    return borders_of(rays, settings.faint_at(stain.grain_od, rays.level_od), settings.trace_share)
 
 
 def _within(centres: NDArray[np.float64], box: Box) -> NDArray[np.bool_]:
