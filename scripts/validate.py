@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ nothing about accuracy on real slides. Made by
 
     {command}
 
-in one process with one thread per library. Each phantom is {SIZE_UM[0]:g} x {SIZE_UM[1]:g} µm; the pair is
+one thread per library and process. Each phantom is {SIZE_UM[0]:g} x {SIZE_UM[1]:g} µm; the pair is
 scored with its H&E (tumour area estimated, not confirmed), then the IHC again alone. The truth is the
 guideline applied to the true classes of all invasive tumour cells of the IHC. "Worst class" is the largest
 difference, in points, between a class's percentage and its truth. Mapping errors are measured at the true
@@ -222,22 +223,30 @@ Mapping error over all landmarks: median {np.median(errors):.1f} µm, p90 {np.pe
 """
 
 
+def run_and_tidy(case: Case, keep: Path | None) -> Result:
+    """Run one case in a folder of its own, kept on request."""
+    if keep is None:
+        with tempfile.TemporaryDirectory() as folder:
+            return run(case, Path(folder))
+    folder = keep / str(case.wishes["seed"])
+    folder.mkdir(parents=True, exist_ok=True)
+    return run(case, folder)
+
+
 def main() -> None:
     """Run all cases, or those whose name contains a word."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/validation.md"))
     parser.add_argument("--only", default="", metavar="WORD", help="only cases whose name contains this")
+    parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep phantoms and cases there")
     options = parser.parse_args()
     results = []
     chosen = [case for case in cases() if options.only in case.name]
-    for number, case in enumerate(chosen, 1):
-        folder = Path(tempfile.mkdtemp()) if options.keep is None else options.keep / f"{number:02d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        results.append(run(case, folder))
-        print(f"{number}/{len(chosen)} {line(results[-1])}", file=sys.stderr, flush=True)
-        if options.keep is None:
-            shutil.rmtree(folder)
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        for number, result in enumerate(pool.map(run_and_tidy, chosen, [options.keep] * len(chosen)), 1):
+            results.append(result)
+            print(f"{number}/{len(chosen)} {line(result)}", file=sys.stderr, flush=True)
     options.out.write_text(
         page(results, "OMP_NUM_THREADS=1 .venv/bin/python scripts/validate.py"), encoding="utf-8"
     )

@@ -141,14 +141,15 @@ class _Bands:
         while self._stored < down and (rows >= self._stored + 2 or rows >= down):
             for k, writer in enumerate(writers):
                 writer.write(self._stored * _HALF, 0, self._band(self._stored, k))
-            for place in [place for place in self._tiles if place[0] < self._stored + 2]:
+            for place in [place for place in list(self._tiles) if place[0] < self._stored + 2]:
                 del self._tiles[place]
             self._stored += 2
 
     def _band(self, first: int, k: int) -> Labels:
         """Two rows of tiles, cut to the raster."""
         band = np.zeros((2 * _HALF, -(-self._shape[1] // _HALF) * _HALF), np.uint8)
-        for (row, col), labels in self._tiles.items():
+        # Other threads add later tiles meanwhile, so the loop runs over a copy.
+        for (row, col), labels in list(self._tiles.items()):
             if first <= row < first + 2:
                 top, left = (row - first) * _HALF, col * _HALF
                 band[top : top + _HALF, left : left + _HALF] = labels[k]
