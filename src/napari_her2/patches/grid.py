@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class PatchGrid:
             )
 
     @classmethod
-    def over(cls, slide: Scaled, size_px: int, um_per_px: float, *, overlap: float = 0.0) -> PatchGrid:
+    def over(cls, slide: Scaled, size_px: int, um_per_px: float, *, overlap: float = 0.0) -> Self:
         """Cover a slide.
 
         Parameters
@@ -94,12 +94,12 @@ class PatchGrid:
         )
 
     @classmethod
-    def he(cls, slide: Scaled) -> PatchGrid:
+    def he(cls, slide: Scaled) -> Self:
         """Patches of 224 px at 0.5 µm/px."""
         return cls.over(slide, 224, 0.5)
 
     @classmethod
-    def ihc(cls, slide: Scaled) -> PatchGrid:
+    def ihc(cls, slide: Scaled) -> Self:
         """Patches of 512 px at 0.25 µm/px."""
         return cls.over(slide, 512, 0.25)
 
