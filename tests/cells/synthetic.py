@@ -79,7 +79,8 @@ def render(carpet: Carpet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     names = np.array(carpet.classes)[kind]
     n = round(carpet.size_um / carpet.um_per_px)
     grid = (np.indices((n, n)).reshape(2, -1).T + 0.5) * carpet.um_per_px
-    wobble = gaussian_filter(rng.normal(size=(2, n, n)), (0, 8, 8)).reshape(2, -1).T * 8 * carpet.um_per_px * 4
+    wobble = gaussian_filter(rng.normal(size=(2, n, n)), (0, 8, 8)).reshape(2, -1).T
+    wobble *= 32 * carpet.um_per_px
     distance, index = cKDTree(points).query(grid + wobble, k=2)
     apart = np.linalg.norm(points[index[:, 0]] - points[index[:, 1]], axis=1)
     border = (distance[:, 1] ** 2 - distance[:, 0] ** 2) / (2 * apart)
