@@ -44,7 +44,9 @@ def test_arrays_and_dataclasses_come_back_with_their_types(tmp_path: Path) -> No
     assert found["words"].tolist() == ["0", "3+"]
 
 
-@pytest.mark.parametrize("value", [object(), {1, 2}, np.array([object()]), print], ids=repr)
+@pytest.mark.parametrize(
+    "value", [object(), {1, 2}, np.array([object()]), print], ids=["object", "set", "objects", "function"]
+)
 def test_what_could_run_is_not_stored(tmp_path: Path, value: Any) -> None:
     with pytest.raises(TypeError, match="a stage cannot store"):
         pack(tmp_path / "v.npz", value)
