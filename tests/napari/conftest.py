@@ -10,6 +10,7 @@ import pytest
 from tests.napari import handmade
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -89,3 +90,18 @@ class InlineJobs:
 def jobs() -> InlineJobs:
     """Background work under the test's control."""
     return InlineJobs()
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
+    """A real window."""
+    return make_napari_viewer_proxy(show=True)
+
+
+@pytest.fixture
+def panel(viewer: Any) -> Iterator[Any]:
+    """The panel in its dock."""
+    dock, made = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+    yield made
+    if made._open:
+        viewer.window.remove_dock_widget(dock)

@@ -36,12 +36,13 @@ def mask(*roles: str) -> TissueMask:
     return TissueMask(labels=labels, pieces=pieces, piece_list=piece_list, um_per_px=4.0, slide_um_per_px=UM)
 
 
-def shifted(shift_px: float, error_um: float) -> Any:
-    """A mapping that shifts columns, with the same error everywhere."""
+def shifted(shift_px: float, error_um: float, shared_to: float = np.inf) -> Any:
+    """A mapping that shifts columns, with the same error everywhere, of tissue shared up to a column."""
     move = np.array([0.0, shift_px])
     return SimpleNamespace(
         ihc_to_he=lambda points: np.asarray(points) - move,
-        error_um=lambda points, side: np.full(len(points), error_um),
+        local_error_um=lambda points, side: np.full(len(points), error_um),
+        inside=lambda points, side: np.asarray(points)[:, 1] < shared_to,
     )
 
 
@@ -79,6 +80,14 @@ def test_the_carried_edge_has_a_band_of_the_local_error() -> None:
         assert reason == ("unsure_gate" if unsure else "")
         assert inside == (x < edge + band)
     assert judged.evaluable.sum() == 47
+
+
+def test_what_is_carried_onto_tissue_without_counterpart_is_unsure() -> None:
+    gate = Gate.of(mask("patient"), None, half_tumour(), shifted(100.0, 15.0, shared_to=300.0))
+    judged = apply_gate(row_of_cells(), gate)
+    for x, reason, inside in zip(judged.col_px, reasons(judged), judged.in_tumour, strict=True):
+        assert reason == ("unsure_gate" if 300 <= x < 500 else "")
+        assert inside == (x < 500)
 
 
 def test_carcinoma_in_situ_does_not_count() -> None:

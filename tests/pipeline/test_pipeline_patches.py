@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from napari_her2.cells import CellTable
-from napari_her2.geometry import Box
-from napari_her2.pipeline.patches import Grid, _assign, ihc_patches, patch_counts
-from napari_her2.tissue import Piece, TissueMask
+from napari_her2.geometry import Affine, Box
+from napari_her2.mapping import MappingQuality, SlideFrame, SlideMapping
+from napari_her2.mapping.frame import Lattice
+from napari_her2.patches import PatchGrid
+from napari_her2.pipeline.patches import empty_table, he_patches, ihc_patches, match_patches, patch_counts
+from napari_her2.tissue import Piece, TissueMask, TumourRaster
 from napari_her2.vocabulary import CELL_CLASSES
 
 
@@ -43,23 +44,24 @@ def cells(points: np.ndarray, classes: list[str], in_tumour: bool = True) -> Cel
     )  # fmt: skip
 
 
+def tumour_of(mask: TissueMask) -> TumourRaster:
+    probability = mask.counted.astype(np.float32)
+    return TumourRaster(
+        probability=probability, um_per_px=mask.um_per_px, slide_um_per_px=mask.slide_um_per_px, method="all"
+    )
+
+
 @pytest.mark.parametrize("um_per_px", [0.25, 0.2527, 0.499, 0.46])
 def test_patches_start_at_rounded_multiples_of_the_step(um_per_px: float) -> None:
-    grid = Grid.ihc(slide(3000, 2000, um_per_px))
     step = 512 * 0.25 / um_per_px
-    table = grid.table("ihc", tissue(3000, 2000, um_per_px))
+    table = empty_table(PatchGrid.ihc(slide(3000, 2000, um_per_px)), "ihc", tissue(3000, 2000, um_per_px))
     np.testing.assert_array_equal(table.y, np.round(table.row * step))
     np.testing.assert_array_equal(table.x, np.round(table.col * step))
     assert (table.row.max() + 1) * step >= 3000 > table.row.max() * step
-    points = np.random.default_rng(0).uniform(0, 2000, (500, 2))
-    at = grid.index_of(points)
-    assert (points[:, 0] >= table.y[at]).all()
-    assert (points[:, 0] < table.y[at] + table.height[at]).all()
-    assert (points[:, 1] >= table.x[at]).all()
 
 
 def test_tissue_share_counts_what_is_beyond_the_slide_as_none() -> None:
-    table = Grid.ihc(slide(512, 768, 0.25)).table("ihc", tissue(512, 768, 0.25))
+    table = empty_table(PatchGrid.ihc(slide(512, 768, 0.25)), "ihc", tissue(512, 768, 0.25))
     np.testing.assert_allclose(table.tissue_fraction, [1.0, 0.5])
 
 
@@ -76,20 +78,28 @@ def test_the_class_of_a_patch_is_that_of_most_cells_and_unusual_counts_as_2() ->
     assert (counts.complete_weak_moderate, counts.incomplete_faint, counts.total) == (1, 1, 2)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(0, 25), st.integers(0, 25))
-def test_partners_are_one_to_one_and_as_near_as_can_be(seed: int, n: int, m: int) -> None:
-    from scipy.optimize import linear_sum_assignment
-
-    rng = np.random.default_rng(seed)
-    one, other, reach = rng.uniform(0, 400, (n, 2)), rng.uniform(0, 400, (m, 2)), 60.0
-    first, second, away = _assign(one, other, reach)
-    assert len(set(first)) == len(first) == len(set(second)) == len(second)
-    assert (away <= reach).all()
-    square = np.full((n + m, n + m), reach**2 / 2)
-    square[n:, m:] = 0
-    distance = np.linalg.norm(one[:, None] - other[None], axis=2)
-    square[:n, :m] = np.where(distance <= reach, distance**2, 1e9)
-    best = square[linear_sum_assignment(square)].sum()
-    mine = (away**2).sum() + reach**2 / 2 * (n + m - 2 * len(first))
-    assert mine == pytest.approx(best, abs=0.1)
+def test_patches_of_equal_slides_find_their_neighbours_one_to_one() -> None:
+    frame = SlideFrame((2048, 2048), 0.25)
+    trust = Lattice.over(frame.size_um, 64.0, 2)
+    trust = trust.with_values(np.ones_like(trust.values))
+    quality = MappingQuality(
+        kind="rigid", residual_um_p50=0, residual_um_p90=0, overlap_fraction=1, min_jacobian=1,
+        needs_review=False, reason="",
+    )  # fmt: skip
+    mapping = SlideMapping(he=frame, ihc=frame, affine_um=Affine.identity(), trust=trust, quality=quality)
+    whole = tissue(2048, 2048, 0.25)
+    he = he_patches(slide(2048, 2048, 0.25), whole, tumour_of(whole))
+    ihc = ihc_patches(slide(2048, 2048, 0.25), whole, cells(np.empty((0, 2)), []))
+    he, ihc = match_patches(he, ihc, mapping)
+    assert len(he) == 25
+    assert len(ihc) == 16
+    matched = ihc.matched_row >= 0
+    assert matched.all()
+    assert (ihc.residual_um <= 1.5 * 128).all()
+    partners = list(zip(ihc.matched_row[matched], ihc.matched_col[matched], strict=True))
+    assert len(set(partners)) == len(partners)
+    back = {
+        (r, c): (mr, mc) for r, c, mr, mc in zip(he.row, he.col, he.matched_row, he.matched_col, strict=True)
+    }
+    for row, col, partner in zip(ihc.row, ihc.col, partners, strict=True):
+        assert back[partner] == (row, col)

@@ -6,6 +6,7 @@ was given, and restores what it changed.
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from napari_her2._napari.sources import ArraySource
 from napari_her2.geometry import Affine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -50,6 +51,7 @@ class CaseCanvas:
         self._he_to_ihc = Affine.identity()
         self._on_he = {"he"}
         self._outlines_on = True
+        self._batching = False
         self._how: Arrangement = "side"
         self._blend = 1.0
         self._bar_was = bool(viewer.canvas.overlays.scale_bar.visible)
@@ -123,10 +125,11 @@ class CaseCanvas:
 
     def show_result(self, view: CaseView) -> None:
         """Show the overlays of a finished case, in place of those before."""
-        for key, make in self._overlays(view).items():
-            if key not in self._guests:
-                self.remove(key)
-                self._add(key, make())
+        with self._together():
+            for key, make in self._overlays(view).items():
+                if key not in self._guests:
+                    self.remove(key)
+                    self._add(key, make())
         turned = view.he_to_ihc_um is not None and view.he_to_ihc_um is not self._he_to_ihc
         self._he_to_ihc = view.he_to_ihc_um or Affine.identity()
         self._outlines_on = True
@@ -151,8 +154,9 @@ class CaseCanvas:
 
     def clear_result(self) -> None:
         """Take the overlays of a case away."""
-        for key in OVERLAYS:
-            self.remove(key)
+        with self._together():
+            for key in OVERLAYS:
+                self.remove(key)
         self._he_to_ihc = Affine.identity()
 
     def arrange(self, how: Arrangement | None = None, blend: float | None = None) -> None:
@@ -259,13 +263,27 @@ class CaseCanvas:
 
     def close(self) -> None:
         """Take away all that was added; what was there before and what a person drew stays."""
-        for key in list(self._layers):
-            layer = self.layer(key)
-            if key in self._guests or (key == "tumour" and layer is not None and len(layer.data)):
-                self._layers.pop(key)
-                continue
-            self.remove(key)
+        with self._together():
+            for key in list(self._layers):
+                layer = self.layer(key)
+                if key in self._guests or (key == "tumour" and layer is not None and len(layer.data)):
+                    self._layers.pop(key)
+                else:
+                    self.remove(key)
         self.viewer.canvas.overlays.scale_bar.visible = self._bar_was
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Let napari tidy up once for several layers: it collects garbage after each removal."""
+        batch = getattr(self.viewer.layers, "batched_update", nullcontext)
+        if self._batching:
+            batch = nullcontext
+        before, self._batching = self._batching, True
+        try:
+            with batch():
+                yield
+        finally:
+            self._batching = before
 
     def _add(self, key: str, entry: data.LayerData, *, below: bool = False) -> Any:
         from napari.layers import Layer

@@ -18,6 +18,7 @@ from napari_her2._napari.progress import RunProgress, advance
 from napari_her2._napari.running import CaseRun
 from napari_her2._napari.session import Message, OpenSlide, RunSettings, Session, Tumour
 from napari_her2.errors import Her2Error, UsageError
+from napari_her2.events import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -209,9 +210,15 @@ class ScoreController:
     def close(self) -> None:
         """Stop, and leave the viewer as it was."""
         self._closed = True
+        self.canvas.close()
+        self.halt()
+
+    def halt(self) -> None:
+        """Stop, and release the slides; for when there is no viewer any more."""
+        self._closed = True
+        self._turn += 1
         if self._job is not None:
             self._job.quit()
-        self.canvas.close()
         for slide in (self.session.he, self.session.ihc):
             if slide is not None:
                 slide.pyramid.close()
@@ -236,6 +243,8 @@ class ScoreController:
 
     def _event(self, event: Event) -> None:
         self.session.progress = advance(self.session.progress, event, time.monotonic())
+        if isinstance(event, Notice):
+            self.session.message = Message(event.text)
 
     def _end(self) -> None:
         self.session.activity, self._job = "idle", None

@@ -82,9 +82,9 @@ def new_pyramid(source: Any) -> TilePyramid:
     from napari_her2._napari.tiles import TileCache, TileLoader
 
     if "qtpy" in sys.modules:
-        from napari_her2._napari.worker import refresher
+        from napari_her2._napari.worker import refresher, window_open
 
-        window = refresher()
+        window = refresher() if window_open() else None
         if window is not None:
             return TilePyramid(source, window.loader, live=True)
     return TilePyramid(source, TileLoader(TileCache(256 << 20)))

@@ -79,8 +79,11 @@ class Gate:
         if self.mapping is None or self.tumour is None or self.depth_um is None:
             inside = self.roi.inside(points_px) if self.roi is not None else np.ones(len(points_px), bool)
             return np.where(inside, FAR_UM, -FAR_UM), np.zeros(len(points_px))
-        on_he = self.mapping.ihc_to_he(points_px) / self.tumour.level0_px
-        return bilinear(self.depth_um, on_he), self.mapping.error_um(points_px, "ihc")
+        depth = bilinear(self.depth_um, self.mapping.ihc_to_he(points_px) / self.tumour.level0_px)
+        error = self.mapping.local_error_um(points_px, "ihc")
+        # Where the slides share no tissue, all that was carried there is unsure, and nothing else is.
+        alone = np.where(depth > 0, FAR_UM, 0.0)
+        return depth, np.where(self.mapping.inside(points_px, "ihc"), error, alone)
 
     def in_situ(self, points_px: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether IHC points lie where the H&E shows carcinoma in situ."""

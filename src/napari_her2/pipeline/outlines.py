@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_her2.exchange import Area, areas_of_mask
+from napari_her2.mapping import carry_polygon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,8 +37,8 @@ def tumour_areas(gate: Gate) -> Iterator[Area]:
     for area in areas_of_mask(region, tumour.level0_px, name="Tumor", slide="he", **facts):
         yield area
         if gate.roi is None:
-            outline = mapping.he_to_ihc(area.outline)
-            holes = tuple(mapping.he_to_ihc(hole) for hole in area.holes)
+            outline = carry_polygon(mapping, area.outline, "he")
+            holes = tuple(carry_polygon(mapping, hole, "he") for hole in area.holes)
             yield Area(
                 outline=outline, holes=holes, name="Tumor", slide="ihc", properties={**facts, "carried": True}
             )

@@ -6,8 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from napari_her2.events import Notice, Progress
-from napari_her2.mapping import read_landmarks, register
-from napari_her2.mapping.slide_mapping import SlideMapping
+from napari_her2.mapping import SlideMapping, carry_polygon, read_landmarks, register
 from napari_her2.pipeline.area import read_roi
 from napari_her2.pipeline.finding import quiet
 from napari_her2.pipeline.patches import he_patches, ihc_patches, match_patches
@@ -106,7 +105,7 @@ def _drawn_on_he(he: Slide, drawn: Roi, mapping: SlideMapping) -> TumourRaster:
     """Return a person's area as a raster on the H&E, carried there if it was drawn on the IHC."""
 
     def carried(ring: NDArray[np.float64]) -> NDArray[np.float64]:
-        return ring if drawn.slide == "he" else mapping.ihc_to_he(ring)
+        return ring if drawn.slide == "he" else carry_polygon(mapping, ring, "ihc")
 
     left_out = [area.outline for area, _ in drawn.left_out]
     holes = [hole for area in drawn.areas for hole in area.holes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class ScorePanel(QWidget):
         self._show_session()
         self.result.hide()
         self.setAcceptDrops(True)
+        self.destroyed.connect(partial(_gone, self.session, self.controller))
         self.controller.adopt()
         Thread(target=warm_up, name="her2-warm-up", daemon=True).start()
 
@@ -212,6 +214,12 @@ class ScorePanel(QWidget):
         for key in self._keys():
             self.viewer.bind_key(key, None, overwrite=True)
         self.controller.close()
+
+
+def _gone(session: Session, controller: ScoreController, *_: Any) -> None:
+    """Stop what runs after the whole window was closed; nothing of it can be touched any more."""
+    session.events.disconnect()
+    controller.halt()
 
 
 def _margins(widget: QWidget) -> QVBoxLayout:
