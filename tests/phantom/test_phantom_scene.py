@@ -103,6 +103,7 @@ def test_the_mix_is_exact_to_the_cell(strong: float, missing: float) -> None:
         assert abs(counts[key] - percent * total / 100) < 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=6).filter(lambda p: sum(p) > 1), st.integers(0, 5000))
 def test_shares_add_up_and_are_nearest(percent: list[float], total: int) -> None:
     counts = apportioned(percent, total)

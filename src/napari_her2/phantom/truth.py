@@ -65,7 +65,7 @@ def guideline_score(counts: dict[str, int]) -> str:
     stained = moderate + counts.get("1+", 0)
     if 10 * strong > total:
         return "3+"
-    if 10 * moderate > total or strong >= max(0.01 * total, 10):
+    if 10 * moderate > total or (100 * strong >= total and strong >= 10):
         return "2+"
     return "1+" if 10 * stained > total else "0"
 
