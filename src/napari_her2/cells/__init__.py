@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_her2.cells.accuracy import ENGINE_BIAS_POINTS, FALSE_FAINT_PERCENT, FALSE_FAINT_UPPER_PERCENT
+from napari_her2.cells.calibrate import calibrate
 from napari_her2.cells.detect import detect_cells, separates_faint, slide_stain
 from napari_her2.cells.keeping import TileKeeper
 from napari_her2.cells.settings import COARSEST_FAINT_UM_PER_PX, COARSEST_UM_PER_PX, CellSettings
@@ -17,6 +18,7 @@ __all__ = [
     "CellSettings",
     "CellTable",
     "TileKeeper",
+    "calibrate",
     "detect_cells",
     "separates_faint",
     "slide_stain",

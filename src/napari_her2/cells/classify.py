@@ -130,15 +130,17 @@ def _share(own: NDArray[np.float64], borders: Borders) -> NDArray[np.float64]:
 def class_codes(membranes: Membranes, settings: CellSettings) -> NDArray[np.uint8]:
     """Class of each cell, as an index in ``vocabulary.CELL_CLASSES`` (ASCO/CAP 2018/2023, cell by cell).
 
-    Complete and intense: 3+; complete otherwise: 2+; incomplete and moderate or intense: unusual;
-    incomplete and faint: 1+; else 0.
+    Complete and intense: 3+; complete and weak to moderate: 2+; incomplete and moderate to intense:
+    unusual; faint: 1+, if the line is as thin as a faint membrane; else 0.
     """
     code = {name: i for i, name in enumerate(CELL_CLASSES)}
-    stained = membranes.stained
-    complete = stained & (membranes.completeness >= settings.complete_from)
-    moderate = membranes.intensity_od >= settings.moderate_od
-    intense = membranes.intensity_od >= settings.intense_od
-    choices = [complete & intense, complete, stained & moderate, stained]
-    return np.select(choices, [code["3+"], code["2+"], code["unusual"], code["1+"]], code["0"]).astype(
-        np.uint8
+    thin, thick = settings.faint_width_um
+    complete = membranes.stained & (membranes.completeness >= settings.complete_from)
+    weak, moderate, intense = (
+        membranes.intensity_od >= level
+        for level in (settings.weak_od, settings.moderate_od, settings.intense_od)
     )
+    is_line = (membranes.width_um >= thin) & (membranes.width_um <= thick)
+    choices = [complete & intense, complete & weak, membranes.stained & moderate, membranes.stained & is_line]
+    codes = [code["3+"], code["2+"], code["unusual"], code["1+"]]
+    return np.select(choices, codes, code["0"]).astype(np.uint8)

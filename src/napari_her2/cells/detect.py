@@ -19,6 +19,7 @@ from napari_her2.cells.table import CellTable
 from napari_her2.cells.tile import HALO_UM, Measured, align_px, cells_in_tile
 from napari_her2.events import Progress, StageDone
 from napari_her2.geometry import Box
+from napari_her2.vocabulary import CELL_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +78,8 @@ def detect_cells(
     Returns
     -------
     CellTable
-        Sorted by (row, col); ``in_tumour`` is the judgement on the IHC alone.
+        Sorted by (row, col); ``in_tumour`` is the judgement on the IHC alone. Where
+        :func:`separates_faint` is false, no cell is 1+: such cells are among the 0.
 
     Raises
     ------
@@ -86,9 +88,9 @@ def detect_cells(
     SlideError
         If its pixels are too coarse to see a membrane.
     """
-    chosen = settings or CellSettings()
     began = perf_counter()
     work = work_level(slide)
+    chosen = (settings or CellSettings()).at(work.um_per_px)
     area = _area(slide, region, work)
     stain = stain or measure_stain(slide, work, area, mask)
     tiles = [own for own in _tiles(area, chosen, work) if mask is None or _has_tissue(mask, own, work)]
@@ -189,10 +191,13 @@ def _one_tile(slide: Slide, work: WorkLevel, stain: TileStain, settings: CellSet
 def _table(cells: Measured, work: WorkLevel, stain: TileStain, settings: CellSettings) -> CellTable:
     membranes = own_membranes(cells.borders, len(cells), settings)
     epithelial = epithelial_scores(cells, membranes, stain.nucleus_od)
+    codes = class_codes(membranes, settings)
+    if work.um_per_px > COARSEST_FAINT_UM_PER_PX:
+        codes[codes == CELL_CLASSES.index("1+")] = CELL_CLASSES.index("0")
     return CellTable.of(
         row_px=cells.row * work.level0_px,
         col_px=cells.col * work.level0_px,
-        class_code=class_codes(membranes, settings),
+        class_code=codes,
         completeness=membranes.completeness,
         intensity_od=membranes.intensity_od,
         membrane_width_um=membranes.width_um,

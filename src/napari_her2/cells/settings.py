@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -32,8 +32,14 @@ class CellSettings:
         Sharpness of a line (its DAB above what lies right beside it) from which it is a membrane:
         ``faint_od + grain_weight * grain + level_weight * level``, with the grain of the slide's
         unstained cytoplasm and the level of the cell's own. Grain alone stays below it 19 times of 20.
-    moderate_od, intense_od : float
-        Mean height of the stained line above its surroundings from which it is moderate, intense.
+    faint_factor : float
+        By which all of that is multiplied; 1 unless a negative control asked for more.
+    weak_od, moderate_od, intense_od : float
+        Mean height of the stained line above its surroundings from which it is weak (a complete
+        membrane is then 2+), moderate (an incomplete one is then unusual), intense.
+    faint_width_um : tuple of 2 floats
+        Width that a faint line must have: a faint membrane is 0.64 um wide (Scheel et al. 2018),
+        about 1.2 um behind optics and smoothing; clumps of grain are broader or mere specks.
     trace_share : float
         Share of that sharpness which is enough for a *trace*: a line that may be a membrane.
     stained_from, complete_from : float
@@ -51,26 +57,29 @@ class CellSettings:
         Tiles at once; None means as many as there are cores.
     """
 
-    faint_od: float = 0.016
-    grain_weight: float = 0.4
-    level_weight: float = 0.18
-    trace_share: float = 0.75
-    moderate_od: float = 0.236
-    intense_od: float = 0.65
+    faint_od: float = 0.018
+    grain_weight: float = 0.5
+    level_weight: float = 0.165
+    faint_factor: float = 1.0
+    trace_share: float = 0.71
+    weak_od: float = 0.16
+    moderate_od: float = 0.25
+    intense_od: float = 0.66
+    faint_width_um: tuple[float, float] = (0.9, 1.5)
     stained_from: float = 0.17
-    complete_from: float = 0.7
-    company_from: float = 0.3
-    traced_from: float = 0.05
+    complete_from: float = 0.68
+    company_from: float = 0.2
+    traced_from: float = 0.055
     epithelial_from: float = 0.5
     max_growth_um: float = 8.0
     tile_px: int = 2048
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.faint_od < self.moderate_od < self.intense_od:
+        if not 0 < self.faint_od < self.weak_od <= self.moderate_od < self.intense_od:
             raise ValueError(
-                "densities must rise: 0 < faint_od < moderate_od < intense_od, got "
-                f"{self.faint_od}, {self.moderate_od}, {self.intense_od}"
+                "densities must rise: 0 < faint_od < weak_od <= moderate_od < intense_od, got "
+                f"{self.faint_od}, {self.weak_od}, {self.moderate_od}, {self.intense_od}"
             )
         if not 0 < self.stained_from < self.complete_from <= 1:
             raise ValueError(
@@ -87,6 +96,22 @@ class CellSettings:
         if self.tile_px < 256:
             raise ValueError(f"tile_px must be at least 256, got {self.tile_px}")
 
+    def at(self, um_per_px: float) -> CellSettings:
+        """Return the settings for coarser pixels than 0.25 um, which flatten lines.
+
+        The factors were measured on phantoms averaged to 0.3 to 1 um/px: sharpness falls to 0.84 at
+        0.5 um/px and 0.52 at 1 um/px, height to 0.94 and 0.8.
+        """
+        excess = max(um_per_px - 0.25, 0.0)
+        sharpness, height = 1 - 0.64 * excess, 1 - 0.26 * excess
+        return replace(
+            self,
+            faint_factor=self.faint_factor * sharpness,
+            weak_od=self.weak_od * height,
+            moderate_od=self.moderate_od * height,
+            intense_od=self.intense_od * height,
+        )
+
     def faint_at(self, grain_od: float, level_od: NDArray[np.floating]) -> NDArray[np.float32]:
         """Sharpness that a membrane needs on a slide with that grain, in cells with that cytoplasm.
 
@@ -97,4 +122,4 @@ class CellSettings:
         """
         level = np.clip(level_od, 0.0, HIGHEST_LEVEL_OD)
         needed = self.faint_od + self.grain_weight * grain_od + self.level_weight * level
-        return np.maximum(needed, LEAST_FAINT_OD).astype(np.float32)
+        return (self.faint_factor * np.maximum(needed, LEAST_FAINT_OD)).astype(np.float32)
