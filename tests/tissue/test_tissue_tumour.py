@@ -172,17 +172,38 @@ def test_a_persons_outline(polygons, holes, area_px):
     assert raster.confirmed
 
 
-def test_round_nests_are_hinted_as_in_situ_and_ragged_ones_are_not():
-    r, c = np.indices((200, 320))
-    probability = np.zeros((200, 320), np.float32)
-    round_one = (r - 90) ** 2 + (c - 80) ** 2 < 50**2
-    band = (abs(r - 100 - 20 * np.sin(c / 20)) < 30) & (c > 180)
-    probability[round_one | band] = 0.9
-    hint = in_situ_probability(probability, 2.0)
-    assert hint[90, 80] > 0.9
-    assert (hint[round_one] > 0.5).mean() > 0.9
-    assert (hint[band] > 0.5).mean() < 0.1
-    assert not in_situ_probability(np.zeros_like(probability), 2.0).any()
+def amounts(shape=(300, 400), um=4.0):
+    """Amount of haematoxylin: in pale ground a round nest with a cuff in a sheet, one alone, a band."""
+    r, c = np.indices(shape) * um
+    sheet = (c > 700) & (c < 1100)
+    far_in_sheet = np.hypot(r - 500, c - 900)
+    alone = np.hypot(r - 300, c - 300) < 90
+    band = (np.abs(r - 900 - 60 * np.sin(c / 70)) < 60) & (c < 650)
+    cuffed = far_in_sheet < 70
+    dense = (sheet & (far_in_sheet > 88)) | cuffed | alone | band
+    rng = np.random.default_rng(0)
+    values = np.where(dense, 0.8, 0.2) + 0.04 * rng.normal(size=shape)
+    return cv2.GaussianBlur(values.astype(np.float32), (0, 0), 1.0), cuffed, alone, band | (sheet & ~cuffed)
+
+
+def test_round_nests_with_a_cuff_are_in_situ_and_others_are_not():
+    amount, cuffed, alone, other = amounts()
+    hint = in_situ_probability(amount, 4.0, amount.shape, 1.0)
+    assert (hint[cuffed] >= 0.5).mean() > 0.95
+    assert (hint[alone] >= 0.5).mean() > 0.95
+    assert (hint[other] >= 0.5).mean() < 0.03
+    assert not in_situ_probability(np.full((200, 200), 0.8, np.float32), 4.0, (100, 100), 0.5).any()
+
+
+def test_in_situ_nests_keep_their_place_on_a_coarser_raster_and_across_blocks(monkeypatch):
+    from napari_her2.tissue import ducts as module
+
+    amount, cuffed, _, _ = amounts()
+    fine = in_situ_probability(amount, 4.0, amount.shape, 1.0)
+    coarse = in_situ_probability(amount, 4.0, (150, 200), 0.5)
+    assert (cv2.resize(coarse, (400, 300), interpolation=cv2.INTER_NEAREST)[cuffed] >= 0.5).mean() > 0.9
+    monkeypatch.setattr(module, "_BLOCK_UM", 400.0)
+    assert (np.abs(in_situ_probability(amount, 4.0, amount.shape, 1.0) - fine) < 0.2).mean() > 0.995
 
 
 @pytest.mark.slow  # the phantom's machine code is compiled first

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HALO_UM", "Measured", "Range", "measure_nests", "nest_probability", "range_of"]
 
-HALO_UM: Final = 10.0
+HALO_UM: Final = 20.0
 """What a tile needs around it for results that do not depend on tiling."""
 _WINDOW_UM: Final = 12.0
 """Standard deviation of the neighbourhood that is judged."""
+_FINE_UM: Final = 4.0
 _SLOPE: Final = 16.0
 _CUT: Final = (0.36, 0.5)
 _LYMPHOID: Final = 0.06
@@ -77,6 +78,19 @@ class Measured:
         """Write a part in its place."""
         for name in ("weight", "amount", "dark", "grain"):
             getattr(self, name)[where] = getattr(part, name)
+
+    def reduced(self, side: int) -> Measured:
+        """Return means over squares of ``side`` pixels, which must divide both sides."""
+        if side == 1:
+            return self
+        rows, cols = self.weight.shape[0] // side, self.weight.shape[1] // side
+        planes = (self.weight, self.amount, self.dark, self.grain)
+        return Measured(*(p.reshape(rows, side, cols, side).mean(axis=(1, 3)) for p in planes))
+
+    def fine_amount(self, um_per_px: float) -> Plane:
+        """Amount of haematoxylin (0..1) per tissue, hardly smoothed: 0 off tissue."""
+        weight, amount = (_blur(p, _FINE_UM / um_per_px) for p in (self.weight, self.amount))
+        return amount / np.maximum(weight, np.float32(0.05))
 
 
 def range_of(samples: NDArray[np.uint8], white: tuple[float, float, float]) -> Range:

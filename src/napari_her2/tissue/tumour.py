@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from napari_her2.events import Progress, Steps
 from napari_her2.geometry import Box
-from napari_her2.tissue.ducts import in_situ_probability
+from napari_her2.tissue.ducts import FINE_UM, in_situ_probability
 from napari_her2.tissue.focus import cell_means
 from napari_her2.tissue.nests import HALO_UM, Measured, measure_nests, nest_probability, range_of
 from napari_her2.tissue.raster import CLASSICAL, TumourRaster
@@ -55,32 +55,62 @@ def tumour_region(he: Slide, tissue: TissueMask) -> Steps[TumourRaster]:
     um = max(_WORKING_UM_PER_PX, he.um_per_px)
     scale = range_of(_samples(he, wanted, step, um), he.white)
     tiles = [t for t in _tiles(wanted.shape, tissue.um_per_px) if wanted[t.slices].any()]
+    fine = max(round(tissue.um_per_px / FINE_UM), 1)
     measured = Measured.empty(wanted.shape)
+    amount = np.zeros((wanted.shape[0] * fine, wanted.shape[1] * fine), np.float16)
     for done, tile in enumerate(tiles, start=1):
-        measured.put(tile.slices, _measured(he, tile, step, um, scale))
+        part = _measured(he, tile, step, fine, (um, scale))
+        measured.put(tile.slices, part[0])
+        amount[_scaled(tile, fine).slices] = part[1]
         yield Progress("tumour", done, len(tiles))
-    probability = nest_probability(measured, tissue.um_per_px, lymphoid=um <= _NUCLEI_UM_PER_PX) * wanted
+    single = um <= _NUCLEI_UM_PER_PX
+    probability = nest_probability(measured, tissue.um_per_px, lymphoid=single) * wanted
     return TumourRaster(
         probability=probability,
         um_per_px=tissue.um_per_px,
         slide_um_per_px=tissue.slide_um_per_px,
         method=CLASSICAL,
-        in_situ=in_situ_probability(probability, tissue.um_per_px),
+        in_situ=_in_situ(amount, tissue.um_per_px / fine, wanted) if single else None,
     )
+
+
+def _in_situ(amount: NDArray[np.float16], um: float, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Round nests; a fine raster is first made as coarse as a duct's wall needs."""
+    import cv2
+
+    factor = max(int(FINE_UM / um), 1)
+    size = (-(-amount.shape[1] // factor), -(-amount.shape[0] // factor))
+    coarse = (
+        amount if factor == 1 else cv2.resize(amount.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    )
+    raster_px = wanted.shape[0] / coarse.shape[0]
+    return (
+        in_situ_probability(coarse, um * amount.shape[0] / coarse.shape[0], wanted.shape, raster_px) * wanted
+    )
+
+
+def _scaled(tile: Box, factor: int) -> Box:
+    return Box(tile.row * factor, tile.col * factor, tile.height * factor, tile.width * factor)
 
 
 def _tiles(shape: tuple[int, ...], raster_um: float) -> Iterator[Box]:
     return Box.of_shape(shape).tiles(max(round(_TILE_UM / raster_um), 1))
 
 
-def _measured(he: Slide, tile: Box, step: int, um: float, scale: Range) -> Measured:
-    """One tile, read with a margin of whole raster pixels that is cut off again."""
+def _measured(
+    he: Slide, tile: Box, step: int, fine: int, how: tuple[float, Range]
+) -> tuple[Measured, NDArray[np.floating[Any]]]:
+    """One tile (and its fine amount), read with a margin of raster pixels that is cut off again."""
+    um, scale = how
     margin = max(math.ceil(HALO_UM / (step * he.um_per_px)), 1)
     wide = tile.padded(margin)
-    rgb = he.read_at(Box(wide.row * step, wide.col * step, wide.height * step, wide.width * step), um)
-    full = measure_nests(rgb, um, scale, (wide.height, wide.width))
-    inner = slice(margin, -margin), slice(margin, -margin)
-    return Measured(full.weight[inner], full.amount[inner], full.dark[inner], full.grain[inner])
+    rgb = he.read_at(_scaled(wide, step), um)
+    full = measure_nests(rgb, um, scale, (wide.height * fine, wide.width * fine))
+    amount = full.fine_amount(step * he.um_per_px / fine)
+    rough = full.reduced(fine)
+    inner, cut = (slice(margin * k, -margin * k) for k in (1, fine))
+    at = inner, inner
+    return Measured(rough.weight[at], rough.amount[at], rough.dark[at], rough.grain[at]), amount[cut, cut]
 
 
 def _samples(he: Slide, wanted: NDArray[np.bool_], step: int, um: float) -> NDArray[np.uint8]:
