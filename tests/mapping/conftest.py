@@ -35,6 +35,12 @@ class Tissue:
         return self.body.shape[0] * FINE_UM, self.body.shape[1] * FINE_UM
 
     @classmethod
+    def in_two_pieces(cls, seed: int) -> Tissue:
+        """Return two pieces side by side, glass between them at 760 * FINE_UM."""
+        left, right = (cls.grown(seed + part, (600, 380)) for part in (0, 50))
+        return cls(np.hstack([left.nests, right.nests]), np.hstack([left.body, right.body]))
+
+    @classmethod
     def grown(cls, seed: int, shape: tuple[int, int] = (600, 760)) -> Tissue:
         rng = np.random.default_rng(seed)
         waves = [cv2.GaussianBlur(rng.normal(size=shape), (0, 0), size) for size in (14.0, 5.0)]
@@ -136,6 +142,28 @@ def made_pair(
     )
 
 
+def slipped_pair(seed: int, *, degrees: float, shift_um: tuple[float, float]) -> KnownPair:
+    """Two pieces; on the IHC the glass is turned by 30 degrees and the right piece slipped besides."""
+    tissue = Tissue.in_two_pieces(seed)
+    onto, (height, width) = turned(tissue, 30.0)
+    onto = Affine.translation(150.0, 150.0) @ onto
+    own = Affine.translation(*shift_um) @ Affine.rotation(degrees, (600.0, 1140.0))
+
+    def there(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return onto(np.where(points[:, 1:] > 760.0, own(points), points))
+
+    def back(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        left = onto.inverse(points)
+        right = own.inverse(left)
+        nowhere = np.full_like(left, -1e4)
+        return np.where(right[:, 1:] > 760.0, right, np.where(left[:, 1:] <= 760.0, left, nowhere))
+
+    he = tissue.section((300, 380), 4.0, "he", lambda points: points, 1)
+    ihc = tissue.section((int(height + 300) // 4, int(width + 300) // 4), 4.0, "ihc", back, 2)
+    points = np.argwhere(tissue.body > 0.9)[::997] * FINE_UM + FINE_UM / 2
+    return KnownPair(he, ihc, 4.0, 4.0, there, points)
+
+
 def plain_mapping(
     affine_um: Affine,
     he: SlideFrame | None = None,
@@ -165,6 +193,11 @@ def plain_mapping(
 @pytest.fixture(scope="session")
 def make_pair() -> Callable[..., KnownPair]:
     return made_pair
+
+
+@pytest.fixture(scope="session")
+def make_slipped_pair() -> Callable[..., KnownPair]:
+    return slipped_pair
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["Stage", "Wishes", "blocks_say", "follow", "yielded"]
 
 
+_PIECE_ROUNDS = 4
+_PIECE_REACH = 0.35
+"""Softer than blocks ask for: between pieces lies glass, which may stretch as it likes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One resolution of the smooth part.
@@ -83,16 +88,6 @@ class Wishes:
             self.extent_um,
         )
 
-    def joined(self, other: Wishes | None) -> Wishes:
-        """Return both together."""
-        if other is None:
-            return self
-        names = ("source_um", "target_um", "weights", "scale_um")
-        source, target, weights, scale = (
-            np.concatenate([getattr(self, name), getattr(other, name)]) for name in names
-        )
-        return Wishes(source, target, weights, scale, self.extent_um)
-
 
 def blocks_say(
     level: Level, stage: Stage, flow: Flow, affine_um: Affine, *, reach: int | None = None
@@ -109,8 +104,22 @@ def blocks_say(
     )
 
 
-def yielded(smoother: Smoother, flow: Flow, wishes: Wishes, reach_um: float) -> Flow:
-    """Return the flow bent towards the wishes as far as smoothness allows."""
+def yielded(
+    smoother: Smoother, flow: Flow, wishes: Wishes, reach_um: float, *, rest: Flow | None = None
+) -> Flow:
+    """Return the flow bent towards the wishes as far as smoothness allows.
+
+    Parameters
+    ----------
+    smoother : Smoother
+    flow : Flow
+        The present one.
+    wishes : Wishes
+    reach_um : float
+        Waves shorter than about six times this are damped.
+    rest : Flow, optional
+        What costs nothing; without it, the identity.
+    """
     if not len(wishes):
         return flow
     from scipy.sparse.linalg import splu
@@ -119,13 +128,14 @@ def yielded(smoother: Smoother, flow: Flow, wishes: Wishes, reach_um: float) -> 
     miss = wishes.target_um - here
     basis = smoother.basis((wishes.source_um + here) / 2)
     present = flow.velocity.values.reshape(-1, 2)
+    bent = present if rest is None else present - rest.velocity.values.reshape(-1, 2)
     keep = np.ones(len(wishes))
     change = np.zeros_like(present)
     for factor in (2.0, 1.0, 1.0):
         weights = wishes.weights * keep
         penalty = smoother.penalty(reach_um, float(weights.sum()) / smoother.area_um2)
         normal = (basis.T @ basis.multiply(weights[:, None]) + penalty).tocsc()
-        change = splu(normal).solve(basis.T @ (weights[:, None] * miss) - penalty @ present)
+        change = splu(normal).solve(basis.T @ (weights[:, None] * miss) - penalty @ bent)
         left = ((basis @ change - miss) ** 2).sum(axis=1)
         bound = (factor * wishes.scale_um) ** 2
         keep = np.where(np.isinf(bound), 1.0, (1 / (1 + left / bound)) ** 2)
@@ -138,13 +148,17 @@ def follow(
     stages: Sequence[Stage],
     affine_um: Affine,
     smoother: Smoother,
-    landmarks: Wishes | None = None,
+    pieces: Wishes | None = None,
 ) -> Flow:
-    """Bend the affine map, coarse to fine."""
+    """Bend the affine map, coarse to fine; where pieces say otherwise, from where they put it."""
     flow = Flow.of(smoother.lattice)
+    if pieces is not None:
+        for _ in range(_PIECE_ROUNDS):
+            flow = yielded(smoother, flow, pieces, _PIECE_REACH * stages[0].reach_um)
+    rest = flow
     for level, stage in zip(levels, stages, strict=True):
         for turn in range(stage.rounds):
             reach = stage.reach if turn == 0 else max(3, stage.reach // 2)
             wishes = blocks_say(level, stage, flow, affine_um, reach=reach)
-            flow = yielded(smoother, flow, wishes.joined(landmarks), stage.reach_um)
+            flow = yielded(smoother, flow, wishes, stage.reach_um, rest=rest)
     return flow

@@ -9,7 +9,8 @@ import numpy as np
 from napari_her2.errors import MappingError
 from napari_her2.events import Progress, Steps, drain
 from napari_her2.geometry import Box
-from napari_her2.mapping.assemble import Pair, align
+from napari_her2.mapping.assemble import align
+from napari_her2.mapping.bend import Pair
 from napari_her2.mapping.frame import SlideFrame
 from napari_her2.mapping.picture import Picture, darkness, guess_tissue
 from napari_her2.mapping.settings import MappingSettings

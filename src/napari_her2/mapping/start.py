@@ -10,9 +10,12 @@ import numpy as np
 from napari_her2.errors import MappingError
 from napari_her2.mapping.coarse import Pose, distinct, search
 from napari_her2.mapping.compare import Level, support
+from napari_her2.mapping.pieces import piece_support, pieces_of
 from napari_her2.mapping.pose import refine
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_her2.mapping.picture import Picture
     from napari_her2.mapping.settings import MappingSettings
 
@@ -71,6 +74,8 @@ def find_start(he: Picture, ihc: Picture, settings: MappingSettings) -> Start:
         best = distinct(found, points, 0.04 * extent, 2)
         if best and _margin(best) >= _CONVINCING[0] and best[0].score >= _CONVINCING[1]:
             break
+    if best and _margin(best) < _CONVINCING[0]:
+        best = _by_piece(he, ihc, found, points, extent) or best
     if not best:
         raise MappingError(
             "the two slides could not be laid on each other at any angle: check that they belong together"
@@ -86,3 +91,17 @@ def _closer(pose: Pose, glance: Level, closer: Level) -> Pose:
     turned = refine(glance, pose.affine_um, "similarity")
     affine_um = refine(closer, turned, "affine", half=12)
     return Pose(affine_um, support(closer.compare(affine_um)))
+
+
+def _by_piece(
+    he: Picture, ihc: Picture, found: list[Pose], points: NDArray[np.float64], extent: float
+) -> list[Pose]:
+    """Compare poses anew, letting each piece of tissue slip a little by itself."""
+    pieces = pieces_of(he)
+    if len(pieces) < 2:
+        return []
+    again = [
+        Pose(pose.affine_um, piece_support(pieces, ihc, pose.affine_um))
+        for pose in distinct(found, points, 0.04 * extent, _CANDIDATES)
+    ]
+    return distinct(again, points, 0.08 * extent, 2)
