@@ -1,0 +1,68 @@
+"""How well a model does, by the protocol of docs/evaluation.md: pure functions on arrays, frozen results.
+
+Cases are the unit: intervals come from drawing whole cases again. Nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+from napari_her2.learning.evaluation.agreement import (
+    accuracy,
+    balanced_accuracy,
+    confusion,
+    dice,
+    f1,
+    iou,
+    negative_value,
+    positive_value,
+    sensitivity,
+    specificity,
+    weighted_kappa,
+    within_one,
+)
+from napari_her2.learning.evaluation.bootstrap import Difference, Estimate
+from napari_her2.learning.evaluation.boundary import boundary_counts, boundary_f1
+from napari_her2.learning.evaluation.calibration import ReliabilityBin, reliability
+from napari_her2.learning.evaluation.decision import DecisionPoint, decision_curve
+from napari_her2.learning.evaluation.measure import (
+    Evaluation,
+    Protocol,
+    compare,
+    compare_masks,
+    evaluate,
+    evaluate_masks,
+)
+from napari_her2.learning.evaluation.predictions import MaskTallies, Predictions
+from napari_her2.learning.evaluation.ranking import auc, average_precision
+
+__all__ = [
+    "DecisionPoint",
+    "Difference",
+    "Estimate",
+    "Evaluation",
+    "MaskTallies",
+    "Predictions",
+    "Protocol",
+    "ReliabilityBin",
+    "accuracy",
+    "auc",
+    "average_precision",
+    "balanced_accuracy",
+    "boundary_counts",
+    "boundary_f1",
+    "compare",
+    "compare_masks",
+    "confusion",
+    "decision_curve",
+    "dice",
+    "evaluate",
+    "evaluate_masks",
+    "f1",
+    "iou",
+    "negative_value",
+    "positive_value",
+    "reliability",
+    "sensitivity",
+    "specificity",
+    "weighted_kappa",
+    "within_one",
+]
