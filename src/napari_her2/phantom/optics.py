@@ -25,6 +25,12 @@ _STEPS = 4096
 _DEEPEST = 5.0
 _PASSED = (10.0 ** -(np.arange(_STEPS + 1) * (_DEEPEST / _STEPS))).astype(np.float32)
 
+_PERCEPTIBLE = (0.04, 0.03)
+"""Greatest standard deviation of the fine and of the coarse grain of the cytoplasm's DAB.
+
+A membrane is faint (1+) only while it can be seen at all: the blush may be strong, but not so grainy
+that it hides a line."""
+
 _HAEMATOXYLIN = {"he": (0.62, 0.70, 0.36), "ihc": (0.71, 0.59, 0.39)}
 _SECOND = {"he": (0.13, 0.86, 0.49), "ihc": (0.335, 0.49, 0.805)}
 
@@ -47,9 +53,9 @@ class Light:
         Standard deviation of the camera's noise at white, in grey values.
     quality : int
         JPEG quality.
-    blush, background, speck, edge, nuclear : float
-        DAB densities of cytoplasm, of all tissue, roughness of its grains, of the tissue's edge, and
-        of the few nuclei that are brown (relative to their haematoxylin).
+    blush, background, speck, clump, edge, nuclear : float
+        DAB densities of cytoplasm and of all tissue, roughness of its fine and coarse grains, density of
+        the tissue's edge, and of the few nuclei that are brown (relative to their haematoxylin).
     """
 
     vectors: NDArray[np.float64]
@@ -61,6 +67,7 @@ class Light:
     blush: float
     background: float
     speck: float
+    clump: float
     edge: float
     nuclear: float
 
@@ -68,6 +75,7 @@ class Light:
 def light_for(stain: Stain, seed: int) -> Light:
     """Draw stain and scanner of one slide from its seed."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 11 if stain == "he" else 12]))
+    blush = rng.uniform(0.02, 0.13) if rng.uniform() < 0.75 else rng.uniform(0.13, 0.24)
     vectors = np.array([_HAEMATOXYLIN[stain], _SECOND[stain]]) + rng.normal(0, 0.018, (2, 3))
     white = rng.uniform(238, 250) + rng.normal(0, 2.2, 3)
     if rng.uniform() < 0.25:
@@ -79,12 +87,13 @@ def light_for(stain: Stain, seed: int) -> Light:
             rng.uniform(0.85, 1.2) if stain == "he" else rng.uniform(0.93, 1.08),
         ),
         white=white,
-        blur_px=rng.uniform(0.8, 1.1),
+        blur_px=rng.uniform(0.65, 0.95),
         noise=rng.uniform(1.0, 2.2),
         quality=int(rng.integers(80, 93)),
-        blush=rng.uniform(0.02, 0.13) if rng.uniform() < 0.75 else rng.uniform(0.13, 0.24),
+        blush=blush,
         background=rng.uniform(0.02, 0.08),
-        speck=rng.uniform(0.25, 0.6),
+        speck=min(rng.uniform(0.25, 0.6), _PERCEPTIBLE[0] / blush),
+        clump=min(0.3, _PERCEPTIBLE[1] / blush),
         edge=rng.uniform(0.05, 0.25),
         nuclear=rng.uniform(0.3, 1.2),
     )

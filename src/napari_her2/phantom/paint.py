@@ -84,15 +84,15 @@ def _membrane(
 
 @jit
 def paint_ihc(claims: Claims, ground: Ground, table: Floats, look: Floats, out: Field) -> None:
-    """Fill ``out`` (2, h, w) with haematoxylin and DAB. ``look``: blush, background, speck, edge."""
+    """Fill ``out`` (2, h, w) with haematoxylin and DAB. ``look``: blush, background, speck, clump, edge."""
     matter, fine, coarse, corner = ground
     ids = claims[2]
-    blush, background, speck, edge = look[0], look[1], look[2], look[3]
+    blush, background, speck, clump, edge = look[0], look[1], look[2], look[3], look[4]
     for r in range(out.shape[1]):
         for c in range(out.shape[2]):
             p, q = (r + corner[0]) & _WRAP, (c + corner[1]) & _WRAP
             solid = matter[0, r, c]
-            grains = max(0.0, 1.0 + speck * fine[p, q] + 0.3 * coarse[p, q])
+            grains = max(0.0, 1.0 + speck * fine[p, q] + clump * coarse[p, q])
             rim = edge * matter[3, r, c] * grains
             out[0, r, c] = 0.055 * solid + 0.05 * matter[1, r, c]
             out[1, r, c] = solid * (background * grains + rim) + 0.10 * matter[1, r, c]

@@ -99,7 +99,7 @@ def _paint(
         paint.paint_he(claims, ground, stains)
         return
     table = membranes_of(job.classify(job.piece, carcinoma), carcinoma.bits)
-    look = np.array([light.blush, light.background, light.speck, light.edge])
+    look = np.array([light.blush, light.background, light.speck, light.clump, light.edge])
     paint.paint_ihc(claims, ground, table, look, stains)
 
 

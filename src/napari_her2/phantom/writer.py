@@ -79,7 +79,7 @@ class SlideFile:
         """Compress one tile."""
         import imagecodecs
 
-        how: dict[str, Any] = {"colorspace": "rgb", "outcolorspace": "ycbcr", "subsampling": "420"}
+        how: dict[str, Any] = {"colorspace": "rgb", "outcolorspace": "ycbcr", "subsampling": "444"}
         return bytes(imagecodecs.jpeg8_encode(pixels, level=self.quality, **how))
 
     def ome_xml(self) -> str:
@@ -251,7 +251,7 @@ def _store(file: SlideFile, feed: Queue[bytes | None], levels: list[_Level]) -> 
         "tile": (TILE, TILE),
         "compression": "jpeg",
         "photometric": "ycbcr",
-        "subsampling": (2, 2),
+        "subsampling": (1, 1),
     }
     how |= {"dtype": np.uint8, "metadata": None, "resolutionunit": "CENTIMETER"}
     rows, cols = file.shape_px
