@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from napari_her2.cli import main
+from napari_her2.cli import machine, main
 from napari_her2.cli.parser import LATER
 
 if TYPE_CHECKING:
@@ -201,3 +201,24 @@ def test_doctor_finds_remedies_and_never_fails(
     assert "napari-her2[dicom]" in lacking["DICOM slides"]
     assert "torchvision" in lacking["models and GPU"]
     assert all(lacking.values())
+
+
+@pytest.mark.parametrize(
+    ("version", "python", "good"),
+    [
+        ("6.11.3", (3, 11), True),
+        ("6.12.0", (3, 11), False),
+        ("6.12.0", (3, 12), True),
+    ],
+)
+def test_doctor_names_a_qt_that_would_crash(
+    monkeypatch: pytest.MonkeyPatch, version: str, python: tuple[int, int], good: bool
+) -> None:
+    packages = {"PySide6-Essentials": version}
+    monkeypatch.setattr(machine, "find_spec", lambda name: name if name == "PySide6" else None)
+    monkeypatch.setattr(machine, "_version", packages.get)
+    monkeypatch.setattr(machine.sys, "version_info", python)
+    finding = machine._qt()
+    assert finding.ok is good
+    assert f"PySide6 {version}" in finding.found
+    assert good or "<6.12" in finding.remedy

@@ -27,7 +27,8 @@ __all__ = ["Finding", "examine"]
 
 PATIENCE_S: Final = 120
 LINUX: Final = sys.platform.startswith("linux")
-BINDINGS: Final = ("PyQt6", "PySide6", "PyQt5", "PySide2")
+BINDINGS: Final = ("PySide6", "PyQt6", "PyQt5", "PySide2")
+NO_QT: Final = "no Qt binding: windows cannot open"
 APT_LIBRARIES: Final = {
     "GL": "libgl1",
     "EGL": "libegl1",
@@ -164,9 +165,21 @@ def _napari() -> Finding:
 
 
 def _qt() -> Finding:
-    there = [name for name in BINDINGS if find_spec(name) is not None]
-    found = ", ".join(f"{name} {_version(name)}" for name in there) or "no Qt binding: windows cannot open"
-    return Finding("Qt", bool(there), found, _install('"napari-her2[gui]"'))
+    there = {name: _qt_version(name) for name in BINDINGS if find_spec(name) is not None}
+    found = ", ".join(f"{name} {version}" for name, version in there.items())
+    if _miscounts(there.get("PySide6") or ""):
+        found = f"{found}, whose miscounted references end Python before 3.12"
+        return Finding("Qt", False, found, _install('"PySide6-Essentials<6.12"'))
+    return Finding("Qt", bool(there), found or NO_QT, _install('"napari-her2[gui]"'))
+
+
+def _qt_version(binding: str) -> str | None:
+    return _version(binding) or _version(f"{binding}-Essentials")
+
+
+def _miscounts(pyside: str) -> bool:
+    """Whether windows would crash: PySide6 6.12 releases None too often, which later Pythons do not count."""
+    return pyside.startswith("6.12") and sys.version_info < (3, 12)
 
 
 def _libraries() -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from napari_her2._napari.worker import StepsWorker
 
@@ -40,9 +41,15 @@ class QtJobs:
         worker.returned.connect(result)
         worker.errored.connect(error)
         worker.finished.connect(end)
-        worker.finished.connect(lambda: self._running.discard(worker))
+        worker.finished.connect(partial(self._forget, ref(worker)))
         worker.start()
         return worker
+
+    def _forget(self, ended: ref[StepsWorker]) -> None:
+        """Let a worker go; its own signal must not hold it, for PySide hides such rings from Python."""
+        worker = ended()
+        if worker is not None:
+            self._running.discard(worker)
 
 
 def _after(ended: Event | None, make: Callable[[], Steps[Any]]) -> Steps[Any]:
