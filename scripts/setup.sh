@@ -12,8 +12,9 @@ packages=(xvfb xauth libgl1 libegl1 libopengl0 libgl1-mesa-dri libglib2.0-0 libd
 missing_packages() {
   local name
   for name in "${packages[@]}"; do
-    # Newer Debian and Ubuntu call some of them NAMEt64.
-    dpkg-query -W -f='${Status}' "$name" "${name}t64" 2>/dev/null | grep -q "install ok installed" || echo "$name"
+    # Newer Debian and Ubuntu call some of them NAMEt64; dpkg-query fails where it knows only one of the two.
+    { dpkg-query -W -f='${Status}\n' "$name" "${name}t64" 2>/dev/null || true; } |
+      grep -c "install ok installed" >/dev/null || echo "$name"
   done
 }
 
