@@ -78,6 +78,7 @@ FLAGS: Final[tuple[str, ...]] = (
     "lateral_intensity_unknown",
     "clusters_assumed",
     "heterogeneous",
+    "scorers_disagree",
 )
 
 DISCLAIMER: Final = "For research use only; not for diagnosis."

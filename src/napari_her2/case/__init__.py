@@ -12,7 +12,7 @@ from napari_her2.case.bundle import (
     seal,
 )
 from napari_her2.case.packing import pack, unpack
-from napari_her2.case.report import REPORT_SCHEMA, Report, report_from_json
+from napari_her2.case.report import REPORT_SCHEMA, Agreement, Report, report_from_json
 from napari_her2.case.stages import StageStore, key_of
 from napari_her2.case.tables import PatchTable, read_cells, read_patches, write_cells, write_patches
 from napari_her2.case.whereabouts import cache_folder, find_slide, remember_slide
@@ -20,6 +20,7 @@ from napari_her2.case.whereabouts import cache_folder, find_slide, remember_slid
 __all__ = [
     "CASE_SCHEMA",
     "REPORT_SCHEMA",
+    "Agreement",
     "CaseBundle",
     "CaseFiles",
     "CaseSlide",

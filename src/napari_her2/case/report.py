@@ -179,10 +179,10 @@ class MappingQuality(_Value):
 
 
 class Agreement(_Value):
-    """Two scorers side by side."""
+    """Two scorers side by side; no fraction where they judged nothing in common."""
 
     scores: dict[str, Score | None]
-    fraction_agreeing: Fraction
+    fraction_agreeing: Fraction | None
 
 
 class Qc(_Value):

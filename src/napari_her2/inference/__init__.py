@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from napari_her2.inference.device import Device, pick_device
 from napari_her2.inference.gather import patch_raster, pixel_raster
+from napari_her2.inference.novelty import judge_novelty
 from napari_her2.inference.plan import Plan, PlanWishes, resolve
 from napari_her2.inference.run import BatchDone, Event, run
 
@@ -16,6 +17,7 @@ __all__ = [
     "Event",
     "Plan",
     "PlanWishes",
+    "judge_novelty",
     "patch_raster",
     "pick_device",
     "pixel_raster",

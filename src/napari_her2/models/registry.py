@@ -16,6 +16,7 @@ from napari_her2.models.trust import trust
 
 if TYPE_CHECKING:
     from napari_her2.models.face import PatchModel
+    from napari_her2.models.outside import Reference
     from napari_her2.models.precision import Precision
 
 __all__ = [
@@ -54,6 +55,22 @@ class ModelEntry:
     ) -> PatchModel:
         """Return the ready model; see :func:`load_from`."""
         return load_from(self.spec, self.folder, device=device, precision=precision, places=places)
+
+    def reference(self) -> Reference | None:
+        """Read the features of its training data; None where the model has none.
+
+        Raises
+        ------
+        ModelError
+            If the side file is not the one that the spec states.
+        """
+        from napari_her2.models.outside import read_reference
+
+        if self.spec.reference is None:
+            return None
+        path = beside(self.folder, self.spec.reference.file)
+        check_hash(path, self.spec.reference.sha256)
+        return read_reference(path)
 
 
 @dataclass(frozen=True, slots=True)

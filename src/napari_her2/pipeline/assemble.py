@@ -12,6 +12,7 @@ import numpy as np
 from napari_her2 import __version__
 from napari_her2.case import Report
 from napari_her2.pipeline.patches import patch_counts
+from napari_her2.pipeline.scorers import agreements
 from napari_her2.scoring import apply_rule, coverage_from_areas
 from napari_her2.stain import H_DAB
 from napari_her2.tissue import tissue_qc
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from napari_her2.cells import CellTable
     from napari_her2.cells.planes import TileStain
     from napari_her2.pipeline.gate import Gate
+    from napari_her2.pipeline.pixels import PixelsFound
     from napari_her2.pipeline.run import Run
     from napari_her2.pipeline.verdict import Verdict
     from napari_her2.scoring import CellCounts
@@ -41,6 +43,7 @@ LIBRARIES: Final = (
     "imagecodecs",
     "openslide-python",
 )
+MODEL_LIBRARIES: Final = ("torch", "timm", "transformers", "safetensors")
 STRONGEST_FIRST: Final = ("3+", "2+", "unusual", "1+", "0")
 
 
@@ -57,6 +60,8 @@ class Findings:
     cells : CellTable
         With the gate applied.
     patches : mapping of ``he`` and ``ihc`` to PatchTable
+    pixels : PixelsFound or None
+        None with the classical engine.
     verdict : Verdict
     areas_mm2 : mapping of class to mm²
         Of the territories of evaluable cells.
@@ -66,6 +71,7 @@ class Findings:
     stain: TileStain | None
     cells: CellTable
     patches: Mapping[str, PatchTable]
+    pixels: PixelsFound | None
     verdict: Verdict
     areas_mm2: Mapping[str, float]
 
@@ -76,7 +82,8 @@ def make_report(run: Run, found: Findings) -> Report:
     counts = patch_counts(found.patches["ihc"])
     call = verdict.call.to_json()
     by_class = cells.counts()
-    coverage = _rounded(coverage_from_areas(found.areas_mm2), 3)
+    areas = found.areas_mm2 if found.pixels is None else found.pixels.areas_mm2
+    coverage = _rounded(coverage_from_areas(areas), 3)
     return Report.model_validate(
         {
             "her2_status": call.pop("her2_status"),
@@ -95,9 +102,9 @@ def make_report(run: Run, found: Findings) -> Report:
             "paper": _paper(counts, coverage),
             "patches": _patches(found.patches, counts),
             "mapping": None if mapping is None else _finite(mapping.report()),
-            "agreement": {},
+            "agreement": agreements(run, verdict.scores, found.patches["ihc"]),
             "qc": {**tissue_qc(found.gate.tissue), "stain_drift": _drift(found.stain)},
-            "models": [],
+            "models": [run.models[name].spec.facts() for name in run.asked],
             "provenance": _provenance(run),
             "disclaimer": DISCLAIMER,
         }
@@ -150,17 +157,17 @@ def _provenance(run: Run) -> dict[str, Any]:
     return {
         "slides": slides,
         "settings": run.plan.to_json(),
-        "versions": versions(),
+        "versions": versions(LIBRARIES + (MODEL_LIBRARIES if run.asked else ())),
         "started": run.started,
         "seconds": dict(run.seconds),
         "edits": [],
     }
 
 
-def versions() -> dict[str, str]:
+def versions(libraries: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
     """Versions of this program, of Python and of the libraries that make numbers."""
     found = {"napari-her2": __version__, "python": platform.python_version()}
-    for name in LIBRARIES:
+    for name in libraries:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -13,6 +13,7 @@ from napari_her2.exchange import write_areas
 from napari_her2.pipeline.outlines import clone_areas, piece_areas, tumour_areas
 from napari_her2.pipeline.pictures import case_pictures
 from napari_her2.pipeline.rasters import write_her2, write_mapping_error, write_tumour
+from napari_her2.pipeline.run import plain_wishes
 from napari_her2.report import render_page
 from napari_her2.store import write_bytes, write_json
 
@@ -71,10 +72,15 @@ def deliver(run: Run, report: Report, gate: Gate) -> None:
         "started": report.provenance.started,
         "seconds": report.provenance.seconds,
         "versions": report.provenance.versions,
+        "models": {name: asked.to_json() for name, asked in run.asked.items()},
     }
     write_json(files.run, run_facts)
     slides = [CaseSlide(role, s.name, s.sha256, s.um_per_px) for role, s in run.plan.slides.items()]
     text = report.to_json().encode("utf-8")
-    entered = {name: value for name, value in run.entered.given().items() if name not in ("roi", "landmarks")}
-    seal(files, slides, settings=entered, others={files.report.name: hashlib.sha256(text).hexdigest()})
+    seal(
+        files,
+        slides,
+        settings=plain_wishes(run.entered),
+        others={files.report.name: hashlib.sha256(text).hexdigest()},
+    )
     write_bytes(files.report, text)

@@ -21,6 +21,7 @@ __all__ = ["Gate", "apply_gate"]
 
 BLOCK_UM: Final = 64.0
 FAR_UM: Final = 1e6
+CHUNK: Final = 500_000  # points carried over at once
 GAP_UM: Final = 60.0
 """Stroma up to twice as wide between nests belongs to the tumour area."""
 MARGIN_UM: Final = 100.0
@@ -91,6 +92,19 @@ class Gate:
             return np.zeros(len(points_px), bool)
         on_he = self.mapping.ihc_to_he(points_px) / self.tumour.level0_px
         return np.asarray(bilinear(self.tumour.in_situ, on_he) >= 0.5)
+
+    def inside(self) -> NDArray[np.bool_]:
+        """Where cells count, on the raster of ``tissue``: the patient's usable tissue, surely in the area."""
+        found = self.tissue.counted.copy()
+        for places in np.array_split(np.argwhere(found), max(int(found.sum()) // CHUNK, 1)):
+            points = (places.astype(np.float64) + 0.5) * np.float64(self.tissue.level0_px)
+            depth, error = self.depth_at(points)
+            sure = (depth >= error) & ~self.in_situ(points)
+            if self.roi is not None:
+                for left_out in self.roi.reasons(points).values():
+                    sure &= ~left_out
+            found[tuple(places.T)] = sure
+        return found
 
     def wanted(self) -> NDArray[np.bool_]:
         """Where cells are worth finding, on the raster of ``tissue``: near the area, and on controls."""

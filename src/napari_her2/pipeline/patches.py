@@ -1,7 +1,7 @@
 """Patches of both slides: what their cells say, and which patch of the H&E belongs to which of the IHC.
 
-Until models look at patches, an IHC patch has the class of most of its evaluable cells, and an H&E
-patch the mean tumour probability of its area.
+An IHC patch has the class of most of its evaluable cells (unless a model scores it, see
+:mod:`napari_her2.pipeline.patch_scores`), an H&E patch the mean tumour probability of its area.
 """
 
 from __future__ import annotations
@@ -59,9 +59,11 @@ def he_patches(slide: Slide, tissue: TissueMask, tumour: TumourRaster) -> PatchT
     return table.select(table.tissue_fraction > 0)
 
 
-def ihc_patches(slide: Slide, tissue: TissueMask, cells: CellTable) -> PatchTable:
+def ihc_patches(
+    slide: Slide, tissue: TissueMask, cells: CellTable, grid: PatchGrid | None = None
+) -> PatchTable:
     """Patches of the IHC that hold tissue, with the classes of their evaluable cells."""
-    grid = PatchGrid.ihc(slide)
+    grid = grid or PatchGrid.ihc(slide)
     table = empty_table(grid, "ihc", tissue)
     n = len(table)
     at = grid.index_of(cells.points_px)
@@ -97,14 +99,24 @@ def patch_counts(patches: PatchTable) -> CellCounts:
     )
 
 
-def match_patches(he: PatchTable, ihc: PatchTable, mapping: SlideMapping) -> tuple[PatchTable, PatchTable]:
-    """Give the patches with tissue their partners, one to one, by least squared distances."""
+def match_patches(
+    he: PatchTable, ihc: PatchTable, mapping: SlideMapping, ihc_um: float = mappings.IHC_PATCH_UM
+) -> tuple[PatchTable, PatchTable]:
+    """Give the patches with tissue their partners, one to one, by least squared distances.
+
+    Parameters
+    ----------
+    he, ihc : PatchTable
+    mapping : SlideMapping
+    ihc_um : float
+        Side of an IHC patch.
+    """
     usable = [np.flatnonzero(table.excluded != "no_tissue") for table in (he, ihc)]
     grids = [
         mappings.PatchGrid.of(frame, size_um, np.column_stack([table.row, table.col])[chosen])
         for frame, size_um, table, chosen in zip(
             (mapping.he, mapping.ihc),
-            (mappings.HE_PATCH_UM, mappings.IHC_PATCH_UM),
+            (mappings.HE_PATCH_UM, ihc_um),
             (he, ihc),
             usable,
             strict=True,

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from napari_her2 import __version__
 from napari_her2.case import key_of
 from napari_her2.errors import ModelError, UsageError
+from napari_her2.pipeline.engine import MODELS, TRANSFORMER, model_facts
 from napari_her2.scoring import DEFAULT_RULE, Ish, load_rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_her2.models import ModelSpec
     from napari_her2.pipeline.request import Wishes
 
-__all__ = ["FileFacts", "Plan", "Setting", "SlideFacts", "resolve"]
+__all__ = ["FileFacts", "Plan", "Setting", "SlideFacts", "needed_models", "resolve"]
 
 MIN_CELLS_SLIDE: Final = 100
 MIN_CELLS_PICTURE: Final = 20
@@ -25,7 +27,6 @@ SOURCES: Final = ("option", "case", "preferences")
 """Where a wish may come from; the first one that has it is followed, then the default."""
 
 _DEVICE: Final = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-_MODELS: Final = ("tumour_model", "stain_model", "segment_model")
 _ROLES: Final = re.compile(r"(patient|duplicate|ignore)|control( (0|1\+|2\+|3\+))?")
 
 
@@ -79,7 +80,7 @@ class Plan:
     settings : mapping of str to Setting
         In a fixed order; files stand by name.
     contents : mapping of str to str
-        SHA-256 of the files among the settings.
+        SHA-256 of the files among the settings, and a key of each model.
     """
 
     ihc: SlideFacts
@@ -116,6 +117,7 @@ def resolve(
     ihc: SlideFacts,
     he: SlideFacts | None,
     files: Mapping[str, FileFacts] = MappingProxyType({}),
+    models: Mapping[str, ModelSpec] = MappingProxyType({}),
 ) -> Plan:
     """Make the plan of a run; pure.
 
@@ -126,6 +128,8 @@ def resolve(
     ihc, he : SlideFacts
     files : mapping of setting to FileFacts
         Contents of the files that the followed wishes name (``roi``, ``landmarks``).
+    models : mapping of setting to ModelSpec
+        The models that the wishes lead to (``tumour_model``, ``stain_model``, ``segment_model``).
 
     Raises
     ------
@@ -139,7 +143,7 @@ def resolve(
         "um_per_px_ihc": picked.get("um_per_px_ihc", ihc.um_per_px, "slide"),
         **({} if he is None else {"um_per_px_he": picked.get("um_per_px_he", he.um_per_px, "slide")}),
         "engine": picked.get("engine", "classical"),
-        **{name: picked.get(name, None) for name in _MODELS},
+        **{name: _model(picked.get(name, None), models.get(name)) for name in MODELS},
         "device": picked.get("device", "auto"),
         "rule": picked.get("rule", DEFAULT_RULE),
         "min_cells": picked.get("min_cells", MIN_CELLS_PICTURE if ihc.picture else MIN_CELLS_SLIDE),
@@ -148,8 +152,9 @@ def resolve(
         "pieces": picked.get("pieces", None),
         **{name: _file(picked.get(name, None), files.get(name)) for name in ("roi", "landmarks")},
     }
-    _check(settings, he)
+    _check(settings, he, models)
     contents = {name: facts.sha256 for name, facts in files.items()}
+    contents |= {name: model_facts(spec) for name, spec in models.items()}
     return Plan(ihc=ihc, he=he, settings=MappingProxyType(settings), contents=MappingProxyType(contents))
 
 
@@ -169,9 +174,14 @@ def _file(setting: Setting, facts: FileFacts | None) -> Setting:
     return Setting(None if setting.value is None or facts is None else facts.name, setting.source)
 
 
-def _check(settings: Mapping[str, Setting], he: SlideFacts | None) -> None:
+def _model(setting: Setting, spec: ModelSpec | None) -> Setting:
+    """Name the model instead of the path it may have been given by."""
+    return setting if spec is None else Setting(spec.name, setting.source)
+
+
+def _check(settings: Mapping[str, Setting], he: SlideFacts | None, models: Mapping[str, ModelSpec]) -> None:
     value = {name: setting.value for name, setting in settings.items()}
-    _check_models(value)
+    _check_engine(value, he, models)
     load_rule(value["rule"])
     if value["ish"] is not None:
         Ish.from_json(dict(value["ish"]))
@@ -187,17 +197,28 @@ def _check(settings: Mapping[str, Setting], he: SlideFacts | None) -> None:
             )
 
 
-def _check_models(value: Mapping[str, Any]) -> None:
+def _check_engine(value: Mapping[str, Any], he: SlideFacts | None, models: Mapping[str, ModelSpec]) -> None:
+    engine = str(value["engine"])
     if not _DEVICE.fullmatch(str(value["device"])):
         raise UsageError(
             f"there is no device {str(value['device'])[:40]!r}: say auto, cpu, cuda, cuda:N or mps"
         )
-    named = [name for name in _MODELS if value[name] is not None]
-    if named:
+    if engine not in ("classical", TRANSFORMER):
+        raise UsageError(f"there is no engine {engine[:40]!r}: say classical or transformer")
+    needed = needed_models(he=he is not None, drawn=value["roi"] is not None) if engine == TRANSFORMER else ()
+    named = [name for name in MODELS if value[name] is not None]
+    missing = [name for name in dict.fromkeys((*named, *needed)) if name not in models]
+    if missing:
+        said = f"called {str(value[missing[0]])[:80]!r}" if missing[0] in named else "installed"
         raise ModelError(
-            f"there is no model {str(value[named[0]])[:80]!r}: none is installed in this version"
+            f"there is no model for {MODELS[missing[0]].what} {said}: see napari-her2 models list"
         )
-    if value["engine"] == "transformer":
-        raise ModelError("the transformer engine has no models in this version: use --engine classical")
-    if value["engine"] != "classical":
-        raise UsageError(f"there is no engine {str(value['engine'])[:40]!r}: say classical or transformer")
+    if named and engine != TRANSFORMER:
+        raise UsageError(
+            f"{value[named[0]]} is a model, and the {engine} engine asks none: add --engine transformer"
+        )
+
+
+def needed_models(*, he: bool, drawn: bool) -> tuple[str, ...]:
+    """Return the settings whose models take part: none finds the tumour where a person has drawn it."""
+    return tuple(name for name in MODELS if name != "tumour_model" or (he and not drawn))

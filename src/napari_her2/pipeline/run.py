@@ -13,7 +13,8 @@ from napari_her2 import __version__
 from napari_her2.case import CASE_SCHEMA, CaseFiles, StageStore, key_of, read_case, remember_slide
 from napari_her2.errors import CaseError, SlideError, UsageError
 from napari_her2.events import StageDone
-from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, resolve
+from napari_her2.pipeline.engine import MODELS, TRANSFORMER, check_serves, choose_model, is_plain_name
+from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, needed_models, resolve
 from napari_her2.pipeline.request import Wishes, read_preferences
 from napari_her2.slides import Slide, describe, open_slide
 from napari_her2.store import FolderLock, read_json, sha256_of, writable_folder, write_json
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 
     from napari_her2.case import Report
     from napari_her2.events import Steps
+    from napari_her2.models import ModelEntry
+    from napari_her2.pipeline.asking import Asked
     from napari_her2.pipeline.request import CaseRequest
 
-__all__ = ["Run", "open_run"]
+__all__ = ["Run", "open_run", "plain_wishes"]
 
 T = TypeVar("T")
 PICTURE: Final = "field"
@@ -46,6 +49,8 @@ class Run:
         Of the case's folder, which is locked while the run lasts.
     paths : mapping of str to Path
         The files among the settings, by name of the setting.
+    models : mapping of str to ModelEntry
+        The models that take part, by name of the setting; none with the classical engine.
     entered : Wishes
         What was entered for this case, now or before.
     finished : Report or None
@@ -54,6 +59,8 @@ class Run:
         ISO 8601, UTC.
     seconds : dict
         How long each stage took, when it ran.
+    asked : dict
+        What each model that took part was asked, and whether it knew such patches, by name of the setting.
     """
 
     plan: Plan
@@ -62,9 +69,11 @@ class Run:
     files: CaseFiles
     paths: Mapping[str, Path]
     entered: Wishes
+    models: Mapping[str, ModelEntry] = field(default_factory=dict)
     finished: Report | None = None
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     seconds: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
     _keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -112,6 +121,10 @@ class Run:
         yield StageDone(name, self.seconds[name])
         return (made,)
 
+    def model_facts(self, setting: str) -> dict[str, Any]:
+        """Return what a stage depends on if it asks this model; nothing where the model takes no part."""
+        return self.plan.facts(setting, "device") if setting in self.models else {}
+
     def took(self, name: str, began: float) -> StageDone:
         """Note the time of a stage that is not stored."""
         self.seconds[name] = round(perf_counter() - began, 3)
@@ -139,15 +152,46 @@ def open_run(request: CaseRequest) -> Iterator[Run]:
                 open_slide(request.he, um_per_px=_first(wishes, "um_per_px_he"), option="--um-per-px-he")
             )
         paths = {name: path for name in FILES if (path := _first(wishes, name)) is not None}
-        plan = _plan(wishes, ihc, he, paths)
+        models = _models(wishes, ihc, he, drawn="roi" in paths)
+        plan = _plan(wishes, ihc, he, paths, models)
         files = CaseFiles(writable_folder(request.out))
         stack.enter_context(FolderLock(files.stages / "lock", files.folder.name))
-        run = Run(plan=plan, ihc=ihc, he=he, files=files, paths=paths, entered=entered)
+        run = Run(plan=plan, ihc=ihc, he=he, files=files, paths=paths, models=models, entered=entered)
         run.finished = _taken_up(run, restart=request.restart)
         yield run
 
 
-def _plan(wishes: Mapping[str, Wishes], ihc: Slide, he: Slide | None, paths: Mapping[str, Path]) -> Plan:
+def _models(
+    wishes: Mapping[str, Wishes], ihc: Slide, he: Slide | None, *, drawn: bool
+) -> dict[str, ModelEntry]:
+    """Find the models that are named or needed; a slide too coarse for one is told before anything runs."""
+    named = {name for name in MODELS if _first(wishes, name) is not None}
+    needed: tuple[str, ...] = ()
+    if _first(wishes, "engine") == TRANSFORMER:
+        needed = needed_models(he=he is not None, drawn=drawn)
+        _check_device(_first(wishes, "device"))
+    found = {name: choose_model(name, _first(wishes, name)) for name in MODELS if name in {*named, *needed}}
+    for name in needed:
+        slide = he if he is not None and MODELS[name].stain == "he" else ihc
+        check_serves(found[name].spec, slide)
+    return found
+
+
+def _check_device(wish: str | None) -> None:
+    """Look for an accelerator that is named; torch is not imported where none is."""
+    if wish not in (None, "auto", "cpu"):
+        from napari_her2.inference import pick_device
+
+        pick_device(str(wish))
+
+
+def _plan(
+    wishes: Mapping[str, Wishes],
+    ihc: Slide,
+    he: Slide | None,
+    paths: Mapping[str, Path],
+    models: Mapping[str, ModelEntry],
+) -> Plan:
     if he is not None:
         _ = he.um_per_px  # a missing pixel size is told before long files are hashed
     facts = _facts(ihc), None if he is None else _facts(he)
@@ -156,7 +200,8 @@ def _plan(wishes: Mapping[str, Wishes], ihc: Slide, he: Slide | None, paths: Map
             f"{ihc.name} was given as H&E and as IHC: give two different slides with --he and --ihc"
         )
     files = {name: _file_facts(path) for name, path in paths.items()}
-    return resolve(wishes, ihc=facts[0], he=facts[1], files=files)
+    specs = {name: entry.spec for name, entry in models.items()}
+    return resolve(wishes, ihc=facts[0], he=facts[1], files=files, models=specs)
 
 
 def _facts(slide: Slide) -> SlideFacts:
@@ -219,7 +264,7 @@ def _taken_up(run: Run, *, restart: bool) -> Report | None:
     if (report := _finished(run)) is not None:
         return report
     _withdraw(run.files)
-    write_json(_record(run.files), {"slides": slides, "settings": _plain(run.entered)})
+    write_json(_record(run.files), {"slides": slides, "settings": plain_wishes(run.entered)})
     for slide, facts in ((run.ihc, run.plan.ihc), (run.he, run.plan.he)):
         if slide is not None and facts is not None:
             remember_slide(facts.sha256, slide.path)
@@ -242,9 +287,10 @@ def _check_owner(files: CaseFiles, slides: Mapping[str, str]) -> None:
         )
 
 
-def _plain(wishes: Wishes) -> dict[str, Any]:
+def plain_wishes(wishes: Wishes) -> dict[str, Any]:
     """Return what may stay in the case: no paths, since folders may name people."""
-    return {name: value for name, value in wishes.given().items() if name not in FILES}
+    plain = {name: value for name, value in wishes.given().items() if name not in FILES}
+    return {name: value for name, value in plain.items() if name not in MODELS or is_plain_name(value)}
 
 
 def _finished(run: Run) -> Report | None:

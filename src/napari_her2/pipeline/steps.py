@@ -9,8 +9,10 @@ from napari_her2.events import Notice, Progress
 from napari_her2.mapping import SlideMapping, carry_polygon, read_landmarks, register
 from napari_her2.pipeline.area import read_roi
 from napari_her2.pipeline.finding import quiet
+from napari_her2.pipeline.patch_scores import patch_grid, score_patches
 from napari_her2.pipeline.patches import he_patches, ihc_patches, match_patches
 from napari_her2.pipeline.roles import assign_roles
+from napari_her2.pipeline.tumour import TumourFound, tumour_by_model
 from napari_her2.tissue import find_tissue, tumour_from_polygons, tumour_region
 
 if TYPE_CHECKING:
@@ -87,18 +89,24 @@ def align(run: Run, tissue: Mapping[str, TissueMask]) -> Steps[SlideMapping | No
 def find_tumour(
     run: Run, tissue: Mapping[str, TissueMask], drawn: Roi | None, mapping: SlideMapping | None
 ) -> Steps[TumourRaster | None]:
-    """Estimate the tumour area on the H&E, unless a person drew it."""
-    he = run.he
+    """Estimate the tumour area on the H&E, unless a person drew it: by model C, or the classical way."""
+    he, setting = run.he, "tumour_model"
     if he is None or mapping is None:
         return None
 
-    def work() -> Steps[TumourRaster]:
-        if drawn is None:
-            return (yield from quiet(tumour_region(he, tissue["he"])))
-        return _drawn_on_he(he, drawn, mapping)
+    def work() -> Steps[TumourFound]:
+        if drawn is not None:
+            return TumourFound(_drawn_on_he(he, drawn, mapping))
+        if setting in run.models:
+            return (yield from tumour_by_model(run, tissue["he"]))
+        return TumourFound((yield from quiet(tumour_region(he, tissue["he"]))))
 
     needs = ("tissue_he",) if drawn is None or drawn.slide == "he" else ("tissue_he", "mapping")
-    return (yield from run.stage("tumour", work, needs=needs, **run.plan.facts("roi", "engine")))
+    asked = run.model_facts(setting) if drawn is None else {}
+    found = yield from run.stage("tumour", work, needs=needs, **run.plan.facts("roi"), **asked)
+    if found.asked is not None:
+        run.asked[setting] = found.asked
+    return found.raster
 
 
 def _drawn_on_he(he: Slide, drawn: Roi, mapping: SlideMapping) -> TumourRaster:
@@ -134,12 +142,13 @@ def name_pieces(
 def look_at_patches(
     run: Run, gate: Gate, cells: CellTable, he_tissue: TissueMask | None
 ) -> Steps[dict[str, PatchTable]]:
-    """Make the tables of patches and match them."""
+    """Make the tables of patches, ask model L about those of the IHC, and match them."""
     began = perf_counter()
-    ihc = ihc_patches(run.ihc, gate.tissue, cells)
+    grid = patch_grid(run)
+    ihc = yield from score_patches(run, ihc_patches(run.ihc, gate.tissue, cells, grid))
     if run.he is None or gate.tumour is None or gate.mapping is None or he_tissue is None:
         return {"ihc": ihc}
     he = he_patches(run.he, he_tissue, gate.tumour)
-    he, ihc = match_patches(he, ihc, gate.mapping)
+    he, ihc = match_patches(he, ihc, gate.mapping, grid.size_um)
     yield run.took("patches", began)
     return {"he": he, "ihc": ihc}

@@ -9,6 +9,7 @@ from napari_her2.pipeline.deliver import deliver, write_evidence
 from napari_her2.pipeline.finding import find_cells, measure_stain
 from napari_her2.pipeline.gate import Gate, apply_gate
 from napari_her2.pipeline.pair import check_slides
+from napari_her2.pipeline.pixels import segment_tumour
 from napari_her2.pipeline.run import open_run
 from napari_her2.pipeline.steps import (
     align,
@@ -64,11 +65,13 @@ def score_case(request: CaseRequest) -> Steps[Report]:
         stain = yield from measure_stain(run, pieces)
         cells = apply_gate((yield from find_cells(run, gate, stain)), gate)
         patches = yield from look_at_patches(run, gate, cells, tissue.get("he"))
-        verdict = judge(run, cells, patches["ihc"], gate, looks)
+        pixels = yield from segment_tumour(run, gate)
+        verdict = judge(run, cells, patches["ihc"], gate, looks, pixels)
         areas_mm2 = yield from write_evidence(run, gate, cells, patches, verdict)
         found = Findings(
-            gate=gate, stain=stain, cells=cells, patches=patches, verdict=verdict, areas_mm2=areas_mm2
-        )
+            gate=gate, stain=stain, cells=cells, patches=patches, pixels=pixels, verdict=verdict,
+            areas_mm2=areas_mm2,
+        )  # fmt: skip
         report = make_report(run, found)
         deliver(run, report, gate)
         return report

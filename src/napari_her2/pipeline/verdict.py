@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_her2.cells import (
     separates_faint,
 )
 from napari_her2.pipeline.patches import patch_counts
+from napari_her2.pipeline.scorers import model_doubts, scorer_scores, scorers_disagree
 from napari_her2.scoring import (
     CellCounts,
     SummarySettings,
@@ -23,16 +24,20 @@ from napari_her2.scoring import (
     load_rule,
     summarise_cells,
 )
-from napari_her2.vocabulary import EXCLUDED_REASONS
+from napari_her2.vocabulary import EXCLUDED_REASONS, FLAGS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_her2.case import PatchTable
     from napari_her2.cells import CellTable
     from napari_her2.pipeline.gate import Gate
     from napari_her2.pipeline.pair import Looks
+    from napari_her2.pipeline.pixels import PixelsFound
     from napari_her2.pipeline.run import Run
     from napari_her2.scoring import Call, CellSummary, ControlResult
     from napari_her2.tissue import TissueMask
+    from napari_her2.vocabulary import Score
 
 __all__ = ["Verdict", "judge"]
 
@@ -52,14 +57,19 @@ class Verdict:
         Of the evaluable cells.
     controls : tuple of ControlResult
         One for each control piece.
+    scores : mapping of scorer to score
+        Of cells, patches and pixels, where models ran beside the cells.
     """
 
     call: Call
     summary: CellSummary
     controls: tuple[ControlResult, ...] = ()
+    scores: Mapping[str, Score | None] = field(default_factory=dict)
 
 
-def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, looks: Looks) -> Verdict:
+def judge(
+    run: Run, cells: CellTable, patches: PatchTable, gate: Gate, looks: Looks, pixels: PixelsFound | None
+) -> Verdict:
     """Apply the guideline to the evaluable cells (or patches, for the paper's rule).
 
     Parameters
@@ -72,6 +82,8 @@ def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, looks: Lo
     gate : Gate
     looks : Looks
         What the thumbnails say.
+    pixels : PixelsFound or None
+        What the segmentation found, beside the cells; it never decides.
     """
     points_um = cells.points_px * run.plan.ihc.um_per_px
     summary = summarise_cells(
@@ -102,7 +114,22 @@ def judge(run: Run, cells: CellTable, patches: PatchTable, gate: Gate, looks: Lo
     )
     empty = gate.tissue.reason and f"{run.ihc.name}: {gate.tissue.reason}"
     call = _as_far_as_seen(run, call, gate, empty or looks.reason)
-    return Verdict(call=call, summary=summary, controls=controls)
+    scores = scorer_scores(run, call, summary, patches, pixels)
+    call = _with_models(run, call, scores)
+    return Verdict(call=call, summary=summary, controls=controls, scores=scores)
+
+
+def _with_models(run: Run, call: Call, scores: Mapping[str, Score | None]) -> Call:
+    """Add what is doubtful about the models that took part."""
+    doubts = model_doubts(run.asked, run.models)
+    found = {
+        "needs_review": bool(doubts),
+        "out_of_distribution": any(asked.unlike for asked in run.asked.values()),
+        "scorers_disagree": scorers_disagree(scores),
+    }
+    flags = {*call.flags, *(flag for flag, holds in found.items() if holds)}
+    ordered = (*(flag for flag in FLAGS if flag in flags), *sorted(flags - set(FLAGS)))
+    return replace(call, flags=ordered, reason=" ".join([call.reason, *doubts]))
 
 
 def _controls(cells: CellTable, tissue: TissueMask) -> tuple[ControlResult, ...]:

@@ -11,9 +11,9 @@ from napari_her2.report.words import CATEGORY_WORDS, EXCLUDED_WORDS, FLAG_WORDS,
 from napari_her2.vocabulary import COLOURS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from napari_her2.case import Report
+    from napari_her2.case import Agreement, Report
     from napari_her2.report.pictures import Picture
 
 __all__ = ["render_page"]
@@ -39,6 +39,7 @@ def render_page(report: Report, pictures: Sequence[Picture] = ()) -> str:
         _section("In-situ hybridisation", _ish(report)),
         _section("Specimen and reader", _specimen(report)),
         _section("Other views of the same staining", _others(report)),
+        _section("Models that took part", _models(report)),
         _section("Alignment of the two slides", _mapping(report)),
         _section("Quality of the slide", _qc(report)),
         _section("Where the result comes from", _provenance(report)),
@@ -191,9 +192,34 @@ def _others(report: Report) -> str:
                 f"{report.paper.score or '-'} of {report.paper.n_patches} patches",
             )
         )
+    rows += [_agreement(pair) for pair in report.agreement.values()]
     p = report.patches
     rows.append(("Patches", f"H&E {p.he.n} ({p.he.tumour} tumour), IHC {p.ihc.n}; {p.matched} pairs"))
     return _table(rows)
+
+
+def _agreement(pair: Agreement) -> tuple[str, str]:
+    names, scores = " and ".join(pair.scores), " and ".join(score or "-" for score in pair.scores.values())
+    share = pair.fraction_agreeing
+    area = "no common area" if share is None else f"the same class on {share:.0%} of their common area"
+    return names.capitalize(), f"{scores}; {area}"
+
+
+def _models(report: Report) -> str:
+    rows = [
+        (model.name, f"{model.um_per_px:g}", model.trained_on, model.licence, _metrics(model.metrics))
+        for model in report.models
+    ]
+    return _table(rows, ("Model", "µm/px", "trained on", "licence", "measured (95 % interval)"), numbers=(1,))
+
+
+def _metrics(metrics: Mapping[str, Any]) -> str:
+    said = (
+        f"{name} {value[0]:.3g} ({value[1]:.3g} to {value[2]:.3g})"
+        for name, value in metrics.items()
+        if isinstance(value, list | tuple) and len(value) == 3
+    )
+    return "; ".join(said) or "nothing"
 
 
 def _mapping(report: Report) -> str:

@@ -13,7 +13,8 @@ FLAG_WORDS: Final[dict[str, str]] = {
     "tumour_unconfirmed": "No person has confirmed the tumour area; until then the result is provisional.",
     "few_cells": "Fewer than 100 evaluable tumour cells: the percentages are uncertain.",
     "needs_review": (
-        "Look at the slides first: the alignment is doubtful, or pieces (controls?) stain differently."
+        "Look at the slides first: the alignment is doubtful, pieces (controls?) stain differently, or a "
+        "model sees what it was not trained on."
     ),
     "unusual_pattern": (
         "Moderate to intense but incomplete staining, which the guideline does not cover; it counts as 2+."
@@ -31,6 +32,7 @@ FLAG_WORDS: Final[dict[str, str]] = {
     "lateral_intensity_unknown": "The intensity of incomplete staining is not known; the rule asks for it.",
     "clusters_assumed": "All stained cells were taken for one cluster.",
     "heterogeneous": "Strong staining is unevenly spread: look at the regions apart.",
+    "scorers_disagree": "Cells and pixels lead to different scores by the same guideline: look at both.",
 }
 
 EXCLUDED_WORDS: Final[dict[str, str]] = {

@@ -25,6 +25,7 @@ __all__ = [
     "within_one",
 ]
 
+Counts = NDArray[Any]
 Stack = NDArray[np.float64]
 
 
@@ -34,44 +35,44 @@ def confusion(truth: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDA
     return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
 
 
-def _ratio(part: Stack, whole: Stack) -> Stack:
+def _ratio(part: Counts, whole: Counts) -> Stack:
     return np.divide(part, whole, out=np.full(np.broadcast(part, whole).shape, np.nan), where=whole > 0)
 
 
-def _hits(c: Stack) -> Stack:
+def _hits(c: Counts) -> Counts:
     return np.diagonal(c, axis1=-2, axis2=-1)
 
 
-def accuracy(c: Stack) -> Stack:
+def accuracy(c: Counts) -> Stack:
     """Share of samples that are right."""
     return _ratio(_hits(c).sum(-1), c.sum((-2, -1)))
 
 
-def sensitivity(c: Stack) -> Stack:
+def sensitivity(c: Counts) -> Stack:
     """TP / (TP + FN) of each class: (..., K)."""
     return _ratio(_hits(c), c.sum(-1))
 
 
-def specificity(c: Stack) -> Stack:
+def specificity(c: Counts) -> Stack:
     """TN / (TN + FP) of each class against the rest: (..., K)."""
     total = c.sum((-2, -1))[..., None]
     others = total - c.sum(-1)
     return _ratio(others - (c.sum(-2) - _hits(c)), others)
 
 
-def positive_value(c: Stack) -> Stack:
+def positive_value(c: Counts) -> Stack:
     """TP / (TP + FP) of each class (precision): (..., K)."""
     return _ratio(_hits(c), c.sum(-2))
 
 
-def negative_value(c: Stack) -> Stack:
+def negative_value(c: Counts) -> Stack:
     """TN / (TN + FN) of each class: (..., K)."""
     total, called = c.sum((-2, -1))[..., None], c.sum(-2)
     missed = c.sum(-1) - _hits(c)
     return _ratio(total - called - missed, total - called)
 
 
-def f1(c: Stack) -> Stack:
+def f1(c: Counts) -> Stack:
     """2 TP / (2 TP + FP + FN) of each class, for samples; the same as :func:`dice` for pixels."""
     return _ratio(2 * _hits(c), c.sum(-1) + c.sum(-2))
 
@@ -79,26 +80,26 @@ def f1(c: Stack) -> Stack:
 dice = f1
 
 
-def iou(c: Stack) -> Stack:
+def iou(c: Counts) -> Stack:
     """TP / (TP + FP + FN) of each class: (..., K); NaN where it is in neither truth nor prediction."""
     return _ratio(_hits(c), c.sum(-1) + c.sum(-2) - _hits(c))
 
 
-def balanced_accuracy(c: Stack) -> Stack:
+def balanced_accuracy(c: Counts) -> Stack:
     """Mean sensitivity over the classes that occur."""
     found = sensitivity(c)
     there = np.isfinite(found)
     return _ratio(np.where(there, found, 0).sum(-1), there.sum(-1).astype(np.float64))
 
 
-def within_one(c: Stack) -> Stack:
+def within_one(c: Counts) -> Stack:
     """Share of samples at most one class away, for ordered classes."""
     k = np.arange(c.shape[-1])
     near = np.abs(k[:, None] - k) <= 1
     return _ratio((c * near).sum((-2, -1)), c.sum((-2, -1)))
 
 
-def weighted_kappa(c: Stack, weights: Literal["linear", "quadratic"] = "quadratic") -> Stack:
+def weighted_kappa(c: Counts, weights: Literal["linear", "quadratic"] = "quadratic") -> Stack:
     """Cohen's kappa, 1 - Σ w C / Σ w E with E from the margins (Cohen 1968).
 
     w is |i - j| or (i - j)² over their largest value; NaN where all samples lie in one class.

@@ -1,0 +1,82 @@
+"""The tumour area by model C: patch probabilities on the H&E, stitched into one raster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_her2.inference import PlanWishes, patch_raster
+from napari_her2.patches import Stitcher
+from napari_her2.pipeline.asking import Asked, prepare
+from napari_her2.pipeline.engine import tumour_class
+from napari_her2.tissue import TumourRaster
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_her2.events import Steps
+    from napari_her2.patches import PatchGrid
+    from napari_her2.pipeline.run import Run
+    from napari_her2.tissue import TissueMask
+
+__all__ = ["TumourFound", "heat_map", "tumour_by_model"]
+
+OVERLAP: Final = 0.5
+"""A place is seen by up to four patches, so that the area's edge is finer than a patch (choice)."""
+LEAST_TISSUE: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TumourFound:
+    """The tumour area, and what a model was asked for it.
+
+    Attributes
+    ----------
+    raster : TumourRaster
+    asked : Asked or None
+        None where a person or the classical estimate said it.
+    """
+
+    raster: TumourRaster
+    asked: Asked | None = None
+
+
+def tumour_by_model(run: Run, tissue: TissueMask) -> Steps[TumourFound]:
+    """Ask model C about every patch with tissue.
+
+    Parameters
+    ----------
+    run : Run
+    tissue : TissueMask
+        Of the H&E.
+    """
+    wishes = PlanWishes(overlap=OVERLAP, least_tissue=LEAST_TISSUE)
+    asking = prepare(run, "tumour_model", wishes, tissue=tissue)
+    found = patch_raster(asking.plan, (yield from asking.all("tumour")))
+    spec = asking.entry.spec
+    raster = TumourRaster(
+        probability=heat_map(found[..., tumour_class(spec)], asking.plan.grid, tissue),
+        um_per_px=tissue.um_per_px,
+        slide_um_per_px=tissue.slide_um_per_px,
+        method=spec.name,
+    )
+    return TumourFound(raster, asking.asked())
+
+
+def heat_map(probability: NDArray[np.float32], grid: PatchGrid, tissue: TissueMask) -> NDArray[np.float32]:
+    """Stitch patch probabilities (rows, cols of the grid) on the raster of the tissue.
+
+    Overlaps are blended with a Hann window, P(x) = Σ w(x - o_k) p_k / Σ w(x - o_k). NaN is where no
+    patch ran; off the usable tissue the result is 0.
+    """
+    step = tissue.level0_px
+    side = max(round(grid.side_px / step), 1)
+    canvas = Stitcher(tissue.labels.shape, 1, side, dtype=np.float32)
+    flat = np.ones((1, side, side), np.float32)
+    cells = np.argwhere(np.isfinite(probability))
+    corners = np.round(grid.starts(cells) / step).astype(np.int64)
+    for (row, col), (top, left) in zip(cells, corners, strict=True):
+        canvas.add(flat * probability[row, col], int(top), int(left))
+    return np.asarray(canvas.result(0.0)[0] * tissue.counted, np.float32)
