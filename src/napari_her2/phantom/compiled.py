@@ -22,16 +22,17 @@ def _cache_folder() -> str:
     """Folder for this state of the sources.
 
     numba notices a change of a function's own file but not of the files it calls into, so the
-    folder's name carries a digest of all of them.
+    folder's name carries a digest of all of them. ``NUMBA_CACHE_DIR`` moves it, as it does for numba.
     """
     digest = hashlib.sha256(numba.__version__.encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    base = os.environ.get("NAPARI_HER2_CACHE") or platformdirs.user_cache_dir("napari-her2", appauthor=False)
-    return str(Path(base) / "numba" / f"phantom-{digest.hexdigest()[:16]}")
+    cache = os.environ.get("NAPARI_HER2_CACHE") or platformdirs.user_cache_dir("napari-her2", appauthor=False)
+    base = os.environ.get("NUMBA_CACHE_DIR") or Path(cache) / "numba"
+    return str(Path(base) / f"phantom-{digest.hexdigest()[:16]}")
 
 
-_FOLDER = os.environ.get("NUMBA_CACHE_DIR") or _cache_folder()
+_FOLDER = _cache_folder()
 
 
 def jit(function: F) -> F:
