@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from napari_her2.cli import machine, main
 from napari_her2.cli.parser import LATER
+from napari_her2.phantom import PhantomSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +28,11 @@ CALL_KEYS = {
     "reflex_ish",
     "alternatives",
 }
+
+WISHES = (
+    "--seed 7 --size-um 600,500 --rotate -30 --mirror --warp-um 5 --missing 0.1 --shrink 0.05 "
+    "--in-situ 0.2 --control --pen --fold --blur --stain-seed 4 --levels 3"
+)
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object, code: int = 0) -> dict[str, Any]:
@@ -126,6 +133,23 @@ def test_phantom_writes_its_truth(tmp_path: Path, capsys: pytest.CaptureFixture[
     truth = json.loads((tmp_path / "p" / "truth.json").read_text())
     assert truth["parameters"]["rotate_deg"] == -10
     assert truth["parameters"]["mirror"] is True
+
+
+def test_every_wish_about_a_phantom_is_an_option(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[PhantomSpec] = []
+
+    def note(spec: PhantomSpec, out: Path) -> Any:
+        asked.append(spec)
+        (out / "truth.json").write_text('{"score": "0"}')
+        yield from ()
+
+    monkeypatch.setattr("napari_her2.cli.commands.phantom.render_phantom", note)
+    words = WISHES.split()
+    assert main(["phantom", "--out", str(tmp_path / "a"), "--score", "1+", *words]) == 0
+    assert main(["phantom", "--out", str(tmp_path / "b"), "--mix", '{"0": 100}', *words]) == 0
+    plain = PhantomSpec()
+    for field in fields(PhantomSpec):
+        assert any(getattr(spec, field.name) != getattr(plain, field.name) for spec in asked), field.name
 
 
 def test_cells_of_a_region(pair: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

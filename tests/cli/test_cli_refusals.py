@@ -168,6 +168,10 @@ CASES = [
     Case("nothing to count", "rule", 2, "--counts"),
     Case("mix off", 'phantom --out {tmp}/p --mix {"3+":50}', 2, "100"),
     Case("mix unknown", 'phantom --out {tmp}/p --mix {"4+":100}', 2, "4+"),
+    Case("mix of words", 'phantom --out {tmp}/p --mix {"3+":"all"}', 2, "percent"),
+    Case("mix without a number", 'phantom --out {tmp}/p --mix {"3+":null,"0":100}', 2, "percent"),
+    Case("mix of true", 'phantom --out {tmp}/p --mix {"3+":true,"0":99}', 2, "percent"),
+    Case("too many levels", "phantom --out {tmp}/p --levels 5", 2, "levels 5"),
     Case("size too small", "phantom --out {tmp}/p --size-um 100,100", 2, "200"),
     Case(
         "no mapping",

@@ -235,6 +235,7 @@ def _phantom(commands: Commands) -> None:
         parser.add_argument(f"--{name}", type=fraction, metavar="F")
     for name in ("mirror", "control", "pen", "fold", "blur"):
         parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--levels", type=positive_int, metavar="N", help="sections on each glass, to 4")
     parser.add_argument("--stain-seed", type=whole_number, metavar="N")
 
 

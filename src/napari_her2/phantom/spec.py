@@ -136,11 +136,15 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
         raise UsageError(f"the {name} {value:g} is outside {low:g} to {high:g}: choose a value inside")
 
 
+def _is_percent(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 100.0
+
+
 def _check_mix(mix: Mapping[str, float]) -> None:
     unknown = sorted(set(mix) - set(MIX_KEYS))
     if unknown:
         raise UsageError(f"the mix names {unknown[0]!r}: use the keys {', '.join(MIX_KEYS)}")
-    if not all(0.0 <= float(value) <= 100.0 for value in mix.values()):
+    if not all(_is_percent(value) for value in mix.values()):
         raise UsageError("the mix holds a value outside 0 to 100: give percent of tumour cells")
     total = sum(float(value) for value in mix.values())
     if abs(total - 100.0) > 0.01:

@@ -29,6 +29,7 @@ FIELDS: Final = {
     "fold": "fold",
     "blur": "blur",
     "stain_seed": "stain_seed",
+    "levels": "levels",
 }
 """Option → field of the specification."""
 
