@@ -66,7 +66,12 @@ class PooledBackbone(nn.Module):
         """Features (n, width) of normalised pixels (n, 3, h, w)."""
         if self.pooling == "default":
             return self.backbone(pixels)
-        tokens = self.backbone.forward_features(pixels)
+        return self.pooled(self.backbone.forward_features(pixels))
+
+    def pooled(self, tokens: Tensor) -> Tensor:
+        """Features (n, width) of the backbone's tokens (n, t, d)."""
+        if self.pooling == "default":
+            return self.backbone.forward_head(tokens)
         parts = []
         if "token" in self.pooling:
             parts.append(tokens[:, 0])
