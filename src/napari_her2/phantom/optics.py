@@ -25,7 +25,7 @@ _STEPS = 4096
 _DEEPEST = 5.0
 _PASSED = (10.0 ** -(np.arange(_STEPS + 1) * (_DEEPEST / _STEPS))).astype(np.float32)
 
-_PERCEPTIBLE = (0.04, 0.03)
+_PERCEPTIBLE = (0.03, 0.02)
 """Greatest standard deviation of the fine and of the coarse grain of the cytoplasm's DAB.
 
 A membrane is faint (1+) only while it can be seen at all: the blush may be strong, but not so grainy
