@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -246,3 +247,20 @@ def test_doctor_names_a_qt_that_would_crash(
     assert finding.ok is good
     assert f"PySide6 {version}" in finding.found
     assert good or "<6.12" in finding.remedy
+
+
+def test_info_for_a_person_names_sides_and_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "field.png"), np.full((40, 60, 3), 200, np.uint8))
+    assert main(["info", str(tmp_path / "field.png")]) == 0
+    lines = dict(re.split(r"  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert lines["width x height"] == "60 x 40 px"
+    assert "ask for it" in lines["pixel size"]
+    assert lines["on disk"].endswith(" MB")
+
+
+def test_a_borderline_call_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    for intense, borderline in ((12, True), (80, False)):
+        assert main(["rule", "--counts", json.dumps({"complete_intense": intense, "none": 100})]) == 0
+        assert ("borderline" in capsys.readouterr().out) is borderline

@@ -111,3 +111,9 @@ def test_every_reason_is_one_sentence_with_its_numbers() -> None:
         assert reason.endswith(".")
         assert "1000 cells" in reason
         assert len(reason) < 400
+
+
+def test_a_share_compared_with_a_number_of_cells_is_rounded() -> None:
+    call = apply_rule({"complete_intense": 10, "complete_weak_moderate": 183, "none": 229})
+    assert call.score == "2+"
+    assert ": 2.4 % of 422 cells." in call.reason

@@ -162,7 +162,10 @@ def _reason(case: _Case, table: Table, index: int, last: PathEntry) -> str:
         return f"{last.test}: {last.value:g} of {table.total} {unit}"
     part = int(table.sums(test.of)[0])
     shown = part if index < len(case.rule.tests) else table.total - part
-    return f"{last.test}: {percent_text(shown, table.total, (last.threshold,))} % of {table.total} {unit}"
+    round_cuts = (
+        (last.threshold,) if round(last.threshold, 2) == last.threshold else ()
+    )  # no cells in percent
+    return f"{last.test}: {percent_text(shown, table.total, round_cuts)} % of {table.total} {unit}"
 
 
 def _joined(first: str, second: str) -> str:

@@ -41,7 +41,8 @@ def call_text(call: Call) -> str:
         f"  {'yes' if step.holds else 'no ':<3}  {step.test}: {step.value:g} (threshold {step.threshold:g})"
         for step in call.path
     ]
+    near = ["borderline: within the uncertainty the counts could also mean another score"] * call.borderline
     flags = [f"flags: {', '.join(call.flags)}"] if call.flags else []
     likely = [f"{score} {p:.0%}" for score, p in call.alternatives.items()]
     alternatives = [f"model confidence: {', '.join(likely)}"] if likely else []
-    return "\n".join([headline, call.reason, *steps, *flags, *alternatives])
+    return "\n".join([headline, call.reason, *steps, *near, *flags, *alternatives])

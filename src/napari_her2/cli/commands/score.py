@@ -53,6 +53,7 @@ def report_text(report: Report) -> str:
         f"{head} (provisional: tumour area not confirmed)" if report.provisional else head,
         call.reason,
         f"{report.cells.evaluable} evaluable cells: {shares}",
+        *(["borderline: within the uncertainty the cells could also mean another score"] * call.borderline),
         *([f"flags: {', '.join(call.flags)}"] if call.flags else []),
         report.disclaimer,
     ]
