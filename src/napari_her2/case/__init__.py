@@ -14,7 +14,14 @@ from napari_her2.case.bundle import (
 from napari_her2.case.packing import pack, unpack
 from napari_her2.case.report import REPORT_SCHEMA, Agreement, Report, report_from_json
 from napari_her2.case.stages import StageStore, key_of
-from napari_her2.case.tables import PatchTable, read_cells, read_patches, write_cells, write_patches
+from napari_her2.case.tables import (
+    PatchTable,
+    read_cells,
+    read_patches,
+    write_cells,
+    write_patches,
+    write_table,
+)
 from napari_her2.case.whereabouts import cache_folder, find_slide, remember_slide
 
 __all__ = [
@@ -41,4 +48,5 @@ __all__ = [
     "unpack",
     "write_cells",
     "write_patches",
+    "write_table",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_her2.cells import CellTable
 
-__all__ = ["PatchTable", "read_cells", "read_patches", "write_cells", "write_patches"]
+__all__ = ["PatchTable", "read_cells", "read_patches", "write_cells", "write_patches", "write_table"]
 
 NO_PATCH: Final = -1
 """In ``matched_row`` and ``matched_col``: the patch has no partner."""
@@ -116,6 +116,11 @@ def read_cells(path: Path) -> CellTable:
         return CellTable.from_columns(columns)
     except KeyError as error:
         raise CaseError(f"{path.name} lacks the column or word {error}: run the case again") from error
+
+
+def write_table(path: Path, columns: dict[str, NDArray[Any]]) -> None:
+    """Write columns of equal length as Parquet, at once."""
+    _write(path, columns)
 
 
 def write_patches(path: Path, patches: PatchTable) -> None:

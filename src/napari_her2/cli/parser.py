@@ -19,12 +19,8 @@ __all__ = ["build_parser", "parse"]
 
 UM_PER_PX_RANGE: Final = (0.02, 100.0)
 LATER: Final = {
-    "predict": "one model over a slide or region",
     "export": "results and annotations for other programs",
     "import": "annotations of other programs",
-    "train": "learn from annotations",
-    "evaluate": "measure against readers",
-    "models": "the model registry",
     "cohort": "many cases",
     "bench": "the benchmarks",
     "case": "what was changed since sealing",
@@ -160,7 +156,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"napari-her2 {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for add in (_info, _score, _cells, _rule, _phantom, _align, _map_points, _doctor, _demo):
+    for add in (_info, _score, _cells, _rule, _phantom, _align, _map_points, _doctor, _demo, *MODEL_COMMANDS):
         add(commands)
     for name, what in LATER.items():
         _later(commands, name, what)
@@ -209,6 +205,62 @@ def _cells(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="CELLS.csv")
     parser.add_argument("--um-per-px", type=um_per_px, metavar="X")
     parser.add_argument("--region", type=region, metavar="x,y,w,h")
+
+
+def _device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps", default="auto")
+
+
+def _predict(commands: Commands) -> None:
+    parser = _command(commands, "predict", "run one model over a slide or region")
+    parser.add_argument("slide", metavar="SLIDE", type=Path)
+    parser.add_argument("--model", required=True, metavar="NAME", help="see `models list`, or a spec's path")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the result")
+    parser.add_argument("--region", type=region, metavar="x,y,w,h")
+    parser.add_argument("--um-per-px", type=um_per_px, metavar="X")
+    parser.add_argument("--overlap", type=fraction, metavar="F", help="of a patch's side")
+    parser.add_argument("--least-tissue", type=fraction, metavar="F", help="0 runs every patch")
+    _device(parser)
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
+    parser.add_argument("--batch-size", type=positive_int, metavar="N")
+    parser.add_argument("--threads", type=positive_int, metavar="N")
+
+
+def _models(commands: Commands) -> None:
+    parser = _command(commands, "models", "list, show, add or verify models")
+    parser.add_argument("action", choices=("list", "show", "add", "verify"))
+    parser.add_argument("name", nargs="?", metavar="NAME|PATH")
+    parser.add_argument("--sha256", metavar="HASH", help="add: of the weights, as their source states it")
+    parser.add_argument("--trust", action="store_true", help="add: let TorchScript run code on this machine")
+
+
+def _evaluate(commands: Commands) -> None:
+    parser = _command(commands, "evaluate", "measure predictions or a model, by case, with intervals")
+    parser.add_argument("source", nargs="?", type=Path, metavar="CSV|FOLDER", help="see docs/evaluation.md")
+    parser.add_argument("--phantoms", type=positive_int, metavar="N", help="draw N patches instead")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--model", metavar="NAME", help="runs on the folder or the phantoms")
+    parser.add_argument("--against", metavar="NAME|CSV", help="a second model, or its CSV, on the same")
+    parser.add_argument("--kind", choices=("phantom", "real"), help="what the data are")
+    parser.add_argument("--event", metavar="CLASS[,CLASS]", help="what a decision would follow")
+    parser.add_argument("--threshold", type=fraction, default=0.30, metavar="F", help="of the net benefit")
+    parser.add_argument("--tolerance-um", type=finite, default=1.0, metavar="T", help="of boundary F1")
+    parser.add_argument("--draws", type=positive_int, default=2000, metavar="N", help="of the bootstrap")
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="N")
+    _device(parser)
+
+
+def _train(commands: Commands) -> None:
+    parser = _command(commands, "train", "train a model from a recipe, or go on with it")
+    parser.add_argument("task", choices=("tumour", "stain", "segment"))
+    parser.add_argument("recipe", metavar="RECIPE", help="a YAML file, or a recipe of the package by name")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run; default training/NAME")
+    parser.add_argument("--minutes", type=finite, metavar="M", help="end the schedule properly by then")
+    parser.add_argument("--restart", action="store_true", help="forget what DIR holds and begin anew")
+    _device(parser)
+
+
+MODEL_COMMANDS: Final = (_predict, _models, _evaluate, _train)
 
 
 def _rule(commands: Commands) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_her2.slides import Slide
     from napari_her2.tissue import TissueMask
 
-__all__ = ["Asked", "Asking", "prepare"]
+__all__ = ["Asked", "Asking", "loaded", "prepare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +128,17 @@ def prepare(
     plan = resolve(wishes, slide, entry.spec, pick_device(run.plan["device"]), tissue=tissue)
     if cells is not None:
         plan = replace(plan, cells=cells)
-    return Asking(entry, plan, slide, _loaded(entry, plan) if len(plan) else None)
+    return Asking(entry, plan, slide, loaded(entry, plan) if len(plan) else None)
 
 
-def _loaded(entry: ModelEntry, plan: Plan) -> PatchModel:
+def loaded(entry: ModelEntry, plan: Plan) -> PatchModel:
+    """Load a model as a plan says.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be used, or not on this device.
+    """
     try:
         return entry.load(device=plan.device, precision=plan.precision)
     except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_her2.report.evaluation import render_evaluation
 from napari_her2.report.page import render_page
 from napari_her2.report.pictures import Picture, draw_labels, draw_outlines
 from napari_her2.report.words import CATEGORY_WORDS, EXCLUDED_WORDS, FLAG_WORDS, PROVISIONAL
@@ -14,5 +15,6 @@ __all__ = [
     "Picture",
     "draw_labels",
     "draw_outlines",
+    "render_evaluation",
     "render_page",
 ]

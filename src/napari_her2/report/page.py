@@ -6,12 +6,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from napari_her2.report.bars import percent_bars
-from napari_her2.report.style import CSS
+from napari_her2.report.tables import document, section, table
 from napari_her2.report.words import CATEGORY_WORDS, EXCLUDED_WORDS, FLAG_WORDS, PROVISIONAL
 from napari_her2.vocabulary import COLOURS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_her2.case import Agreement, Report
     from napari_her2.report.pictures import Picture
@@ -31,56 +31,27 @@ def render_page(report: Report, pictures: Sequence[Picture] = ()) -> str:
         _head(report),
         _banner(report),
         _call(report),
-        _section("Why", _path(report) + _alternatives(report)),
-        _section("Tumour cells by membrane staining", _percent(report)),
-        _section("To be aware of", _flags(report)),
-        _section("Pictures", _pictures(pictures)),
-        _section("Cells", _cells(report)),
-        _section("In-situ hybridisation", _ish(report)),
-        _section("Specimen and reader", _specimen(report)),
-        _section("Other views of the same staining", _others(report)),
-        _section("Models that took part", _models(report)),
-        _section("Alignment of the two slides", _mapping(report)),
-        _section("Quality of the slide", _qc(report)),
-        _section("Where the result comes from", _provenance(report)),
+        section("Why", _path(report) + _alternatives(report)),
+        section("Tumour cells by membrane staining", _percent(report)),
+        section("To be aware of", _flags(report)),
+        section("Pictures", _pictures(pictures)),
+        section("Cells", _cells(report)),
+        section("In-situ hybridisation", _ish(report)),
+        section("Specimen and reader", _specimen(report)),
+        section("Other views of the same staining", _others(report)),
+        section("Models that took part", _models(report)),
+        section("Alignment of the two slides", _mapping(report)),
+        section("Quality of the slide", _qc(report)),
+        section("Where the result comes from", _provenance(report)),
         f"<footer>{escape(report.disclaimer)}</footer>",
     )
     body = "\n".join(part for part in sections if part)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(_title(report))}</title>\n<style>{CSS}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    return document(_title(report), body)
 
 
 def _title(report: Report) -> str:
     score = report.call.score or "not scorable"
     return f"HER2 {score} (research use only)"
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>" if content else ""
-
-
-def _table(
-    rows: Iterable[Sequence[Any]],
-    head: Sequence[str] = (),
-    numbers: Sequence[int] = (),
-    *,
-    last_decides: bool = False,
-) -> str:
-    """Return a table; every cell is escaped; columns in ``numbers`` are set to the right."""
-
-    def line(cells: Sequence[Any], tag: str) -> str:
-        marks = (' class="n"' if k in numbers else "" for k in range(len(cells)))
-        return "".join(f"<{tag}{m}>{escape(str(c))}</{tag}>" for c, m in zip(cells, marks, strict=True))
-
-    header = f"<tr>{line(head, 'th')}</tr>" if head else ""
-    lines = [f"<tr>{line(row, 'td')}</tr>" for row in rows]
-    if last_decides and lines:
-        lines[-1] = lines[-1].replace("<tr>", '<tr class="decides">', 1)
-    return f"<table>{header}{''.join(lines)}</table>" if lines else ""
 
 
 def _head(report: Report) -> str:
@@ -121,7 +92,7 @@ def _path(report: Report) -> str:
         )
         for step in steps
     ]
-    return _table(rows, ("Test, in order", "value", "threshold", "holds"), numbers=(1, 2), last_decides=True)
+    return table(rows, ("Test, in order", "value", "threshold", "holds"), numbers=(1, 2), last_decides=True)
 
 
 def _alternatives(report: Report) -> str:
@@ -164,20 +135,20 @@ def _cells(report: Report) -> str:
     cells = report.cells
     counted = [("counted", "", cells.evaluable)]
     left_out = [(name, EXCLUDED_WORDS.get(name, ""), n) for name, n in cells.excluded.items()]
-    return _table([*counted, *left_out], ("Cells", "", "number"), numbers=(2,))
+    return table([*counted, *left_out], ("Cells", "", "number"), numbers=(2,))
 
 
 def _ish(report: Report) -> str:
     if report.ish is None:
         return ""
-    return _table([(name.replace("_", " "), value) for name, value in report.ish if value is not None])
+    return table([(name.replace("_", " "), value) for name, value in report.ish if value is not None])
 
 
 def _specimen(report: Report) -> str:
     rows = [(name.replace("_", " "), value) for name, value in report.specimen if value is not None]
     if report.reader is not None:
         rows += [(f"reader: {name}", value) for name, value in report.reader if value is not None]
-    return _table(rows)
+    return table(rows)
 
 
 def _others(report: Report) -> str:
@@ -195,7 +166,7 @@ def _others(report: Report) -> str:
     rows += [_agreement(pair) for pair in report.agreement.values()]
     p = report.patches
     rows.append(("Patches", f"H&E {p.he.n} ({p.he.tumour} tumour), IHC {p.ihc.n}; {p.matched} pairs"))
-    return _table(rows)
+    return table(rows)
 
 
 def _agreement(pair: Agreement) -> tuple[str, str]:
@@ -210,7 +181,7 @@ def _models(report: Report) -> str:
         (model.name, f"{model.um_per_px:g}", model.trained_on, model.licence, _metrics(model.metrics))
         for model in report.models
     ]
-    return _table(rows, ("Model", "µm/px", "trained on", "licence", "measured (95 % interval)"), numbers=(1,))
+    return table(rows, ("Model", "µm/px", "trained on", "licence", "measured (95 % interval)"), numbers=(1,))
 
 
 def _metrics(metrics: Mapping[str, Any]) -> str:
@@ -234,7 +205,7 @@ def _mapping(report: Report) -> str:
         ("needs review", "yes" if quality.needs_review else "no"),
         ("because", quality.reason or "-"),
     )
-    return _table(values)
+    return table(values)
 
 
 def _um(value: float | None) -> str:
@@ -249,15 +220,15 @@ def _qc(report: Report) -> str:
         rows.append(("Tissue in focus", f"{qc.focus:.0%}"))
     if qc.stain_drift is not None:
         rows.append(("Stain colours away from the usual ones", f"{qc.stain_drift:.0f}°"))
-    return _table(rows)
+    return table(rows)
 
 
 def _provenance(report: Report) -> str:
     source = report.provenance
-    slides = _table(
+    slides = table(
         [(s.name, f"{s.um_per_px:g} µm/px", s.sha256) for s in source.slides], ("Slide", "pixel", "SHA-256")
     )
-    settings = _table(
+    settings = table(
         [
             (name, _value(s["value"]), s["source"])
             for name, s in source.settings.items()

@@ -15,6 +15,7 @@ main { max-width: 860px; margin: 24px auto; background: #fff; padding: 32px 40px
   border: 1px solid var(--line); }
 h1 { font-size: 20px; margin: 0 0 4px; }
 h2 { font-size: 15px; margin: 28px 0 8px; padding-bottom: 4px; border-bottom: 1px solid var(--line); }
+h3 { font-size: 14px; margin: 18px 0 4px; }
 p { margin: 6px 0; }
 small, .soft { color: var(--soft); }
 .banner { background: var(--warn-bg); color: var(--warn); border: 1px solid #e6c48a; padding: 8px 12px;

@@ -15,6 +15,7 @@ from napari_her2.learning.evaluation.agreement import (
     negative_value,
     positive_value,
     sensitivity,
+    share,
     specificity,
     weighted_kappa,
     within_one,
@@ -33,16 +34,28 @@ from napari_her2.learning.evaluation.measure import (
 )
 from napari_her2.learning.evaluation.predictions import MaskTallies, Predictions
 from napari_her2.learning.evaluation.ranking import auc, average_precision
+from napari_her2.learning.evaluation.samples import (
+    MIXED,
+    FolderPatch,
+    Sample,
+    folder_samples,
+    phantom_samples,
+    run_model,
+)
+from napari_her2.learning.evaluation.tables import read_predictions, write_estimates, write_predictions
 
 __all__ = [
+    "MIXED",
     "DecisionPoint",
     "Difference",
     "Estimate",
     "Evaluation",
+    "FolderPatch",
     "MaskTallies",
     "Predictions",
     "Protocol",
     "ReliabilityBin",
+    "Sample",
     "accuracy",
     "auc",
     "average_precision",
@@ -57,12 +70,19 @@ __all__ = [
     "evaluate",
     "evaluate_masks",
     "f1",
+    "folder_samples",
     "iou",
     "negative_value",
+    "phantom_samples",
     "positive_value",
+    "read_predictions",
     "reliability",
+    "run_model",
     "sensitivity",
+    "share",
     "specificity",
     "weighted_kappa",
     "within_one",
+    "write_estimates",
+    "write_predictions",
 ]

@@ -20,6 +20,7 @@ __all__ = [
     "negative_value",
     "positive_value",
     "sensitivity",
+    "share",
     "specificity",
     "weighted_kappa",
     "within_one",
@@ -35,7 +36,8 @@ def confusion(truth: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDA
     return np.bincount(flat, minlength=classes**2).reshape(classes, classes)
 
 
-def _ratio(part: Counts, whole: Counts) -> Stack:
+def share(part: Counts, whole: Counts) -> Stack:
+    """Part of the whole; NaN where there is none."""
     return np.divide(part, whole, out=np.full(np.broadcast(part, whole).shape, np.nan), where=whole > 0)
 
 
@@ -45,36 +47,36 @@ def _hits(c: Counts) -> Counts:
 
 def accuracy(c: Counts) -> Stack:
     """Share of samples that are right."""
-    return _ratio(_hits(c).sum(-1), c.sum((-2, -1)))
+    return share(_hits(c).sum(-1), c.sum((-2, -1)))
 
 
 def sensitivity(c: Counts) -> Stack:
     """TP / (TP + FN) of each class: (..., K)."""
-    return _ratio(_hits(c), c.sum(-1))
+    return share(_hits(c), c.sum(-1))
 
 
 def specificity(c: Counts) -> Stack:
     """TN / (TN + FP) of each class against the rest: (..., K)."""
     total = c.sum((-2, -1))[..., None]
     others = total - c.sum(-1)
-    return _ratio(others - (c.sum(-2) - _hits(c)), others)
+    return share(others - (c.sum(-2) - _hits(c)), others)
 
 
 def positive_value(c: Counts) -> Stack:
     """TP / (TP + FP) of each class (precision): (..., K)."""
-    return _ratio(_hits(c), c.sum(-2))
+    return share(_hits(c), c.sum(-2))
 
 
 def negative_value(c: Counts) -> Stack:
     """TN / (TN + FN) of each class: (..., K)."""
     total, called = c.sum((-2, -1))[..., None], c.sum(-2)
     missed = c.sum(-1) - _hits(c)
-    return _ratio(total - called - missed, total - called)
+    return share(total - called - missed, total - called)
 
 
 def f1(c: Counts) -> Stack:
     """2 TP / (2 TP + FP + FN) of each class, for samples; the same as :func:`dice` for pixels."""
-    return _ratio(2 * _hits(c), c.sum(-1) + c.sum(-2))
+    return share(2 * _hits(c), c.sum(-1) + c.sum(-2))
 
 
 dice = f1
@@ -82,21 +84,21 @@ dice = f1
 
 def iou(c: Counts) -> Stack:
     """TP / (TP + FP + FN) of each class: (..., K); NaN where it is in neither truth nor prediction."""
-    return _ratio(_hits(c), c.sum(-1) + c.sum(-2) - _hits(c))
+    return share(_hits(c), c.sum(-1) + c.sum(-2) - _hits(c))
 
 
 def balanced_accuracy(c: Counts) -> Stack:
     """Mean sensitivity over the classes that occur."""
     found = sensitivity(c)
     there = np.isfinite(found)
-    return _ratio(np.where(there, found, 0).sum(-1), there.sum(-1).astype(np.float64))
+    return share(np.where(there, found, 0).sum(-1), there.sum(-1).astype(np.float64))
 
 
 def within_one(c: Counts) -> Stack:
     """Share of samples at most one class away, for ordered classes."""
     k = np.arange(c.shape[-1])
     near = np.abs(k[:, None] - k) <= 1
-    return _ratio((c * near).sum((-2, -1)), c.sum((-2, -1)))
+    return share((c * near).sum((-2, -1)), c.sum((-2, -1)))
 
 
 def weighted_kappa(c: Counts, weights: Literal["linear", "quadratic"] = "quadratic") -> Stack:
@@ -109,4 +111,4 @@ def weighted_kappa(c: Counts, weights: Literal["linear", "quadratic"] = "quadrat
     w = away if weights == "linear" else away**2
     total = c.sum((-2, -1))
     by_chance = (c.sum(-1)[..., :, None] * c.sum(-2)[..., None, :] * w).sum((-2, -1))
-    return 1 - _ratio((c * w).sum((-2, -1)) * total, by_chance)
+    return 1 - share((c * w).sum((-2, -1)) * total, by_chance)

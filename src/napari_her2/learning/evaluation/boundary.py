@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["boundary_counts", "boundary_f1", "outline"]
+__all__ = ["UNKNOWN", "boundary_counts", "boundary_f1", "outline"]
+
+
+UNKNOWN: Final = 255
+"""Code of truth that nobody knows."""
 
 
 def outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -27,7 +31,7 @@ def boundary_counts(
     Parameters
     ----------
     truth, predicted : ndarray of shape (rows, cols)
-        Codes 0..classes-1.
+        Codes 0..classes-1; 255 in the truth is unknown, and outlines near to it are left out.
     classes : int
     tolerance_px : float
         Between centres of pixels; it counts as near.
@@ -37,9 +41,9 @@ def boundary_counts(
     ndarray of shape (classes, 4), int64
         Predicted outline near the truth, predicted outline, true outline near the prediction, true outline.
     """
-    counts = np.zeros((classes, 4), np.int64)
+    counts, sure = np.zeros((classes, 4), np.int64), _far_from_unknown(truth, tolerance_px)
     for k in range(classes):
-        found, true = outline(predicted == k), outline(truth == k)
+        found, true = outline(predicted == k) & sure, outline(truth == k) & sure
         counts[k] = (
             _near(found, true, tolerance_px),
             found.sum(),
@@ -47,6 +51,15 @@ def boundary_counts(
             true.sum(),
         )
     return counts
+
+
+def _far_from_unknown(truth: NDArray[Any], tolerance_px: float) -> NDArray[np.bool_]:
+    from scipy import ndimage
+
+    known = truth != UNKNOWN
+    if known.all():
+        return np.asarray(known)
+    return np.asarray(ndimage.distance_transform_edt(known) > tolerance_px + 1)
 
 
 def _near(line: NDArray[np.bool_], other: NDArray[np.bool_], tolerance_px: float) -> int:

@@ -292,8 +292,25 @@ def _of_classes(found: Predictions, threshold: float) -> Iterator[Measure]:
     for name, figure in _PER_CLASS.items():
         for index, of in enumerate(found.classes):
             yield Measure(name, of, _on(counts, _kth(figure, index)))
+    yield from _of_groups(found, case, len(names))
     if found.probabilities is not None:
         yield from _of_probabilities(found, case, threshold)
+
+
+def _of_groups(found: Predictions, case: NDArray[np.intp], cases: int) -> Iterator[Measure]:
+    """Yield accuracy and called events of the samples of each group."""
+    group = np.full(len(case), "") if found.group is None else found.group
+    called = np.isin(found.predicted, [found.classes.index(name) for name in found.event])
+    event = f"called {' or '.join(found.event)} in"
+    for name in sorted(set(group.tolist()) - {""}):
+        inside = group == name
+        for figure, hits in (("accuracy in", found.predicted == found.truth), (event, called)):
+            pair = np.column_stack([hits & inside, inside]).astype(np.float64)
+            yield Measure(figure, name, _on(sum_by_case(pair, case, cases), _first_of_second))
+
+
+def _first_of_second(pair: NDArray[np.float64]) -> NDArray[np.float64]:
+    return agreement.share(pair[..., 0], pair[..., 1])
 
 
 _PER_CLASS: Final[dict[str, Of]] = {
@@ -315,6 +332,8 @@ def _of_probabilities(found: Predictions, case: NDArray[np.intp], threshold: flo
     of_event = " or ".join(found.event)
     yield Measure("AUC", of_event, ranked(event, is_event, case))
     yield Measure("average precision", of_event, ranked(event, is_event, case, what="ap"))
+    strict = ranked(event, is_event, case, what="sensitivity")
+    yield Measure("sensitivity at specificity 0.95", of_event, strict)
     for index, of in enumerate(found.classes) if len(found.classes) > 2 else ():
         yield Measure("AUC", of, ranked(p[:, index], found.truth == index, case))
     right = found.predicted == found.truth

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class Predictions:
         Whether the classes have an order, as the four scores have.
     event : tuple of str
         Classes that a decision would follow.
+    group : ndarray of str, shape (n,), or None
+        Kinds of samples that are looked at apart, such as lymphoid tissue; empty for none.
 
     Raises
     ------
@@ -59,10 +61,11 @@ class Predictions:
     probabilities: NDArray[np.float64] | None = None
     ordered: bool = False
     event: tuple[str, ...] = ()
+    group: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.truth)
-        if len(self.case) != n or len(self.predicted) != n:
+        if any(part is not None and len(part) != n for part in (self.case, self.predicted, self.group)):
             raise UsageError(
                 f"{len(self.case)} cases, {n} truths, {len(self.predicted)} predictions: give one each"
             )
@@ -120,6 +123,18 @@ class Predictions:
         """Distinct cases, in order."""
         return cases_of(self.case)[0]
 
+    def grouped(self, group: ArrayLike) -> Predictions:
+        """Return the samples with the kind of each, empty for none."""
+        return replace(self, group=np.asarray(group).astype(str).reshape(-1))
+
+    def select(self, chosen: NDArray[np.bool_]) -> Predictions:
+        """Return some of the samples."""
+        parts: dict[str, Any] = {
+            name: None if (values := getattr(self, name)) is None else values[chosen]
+            for name in ("case", "truth", "predicted", "probabilities", "group")
+        }
+        return replace(self, **parts)
+
     @property
     def is_event(self) -> NDArray[np.bool_]:
         """Which samples truly are of the event's classes."""
@@ -154,7 +169,7 @@ class MaskTallies:
     _outlines: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def add(self, case: str, truth: NDArray[Any], predicted: NDArray[Any]) -> None:
-        """Count one patch: codes (rows, cols) of truth and prediction.
+        """Count one patch: codes (rows, cols) of truth and prediction; 255 in the truth is unknown.
 
         Raises
         ------
@@ -162,15 +177,15 @@ class MaskTallies:
             If their shapes differ.
         """
         from napari_her2.learning.evaluation.agreement import confusion
-        from napari_her2.learning.evaluation.boundary import boundary_counts
+        from napari_her2.learning.evaluation.boundary import UNKNOWN, boundary_counts
 
         if truth.shape != predicted.shape:
             raise UsageError(
                 f"a truth of {truth.shape} px has a prediction of {predicted.shape} px: resample one"
             )
         k, tolerance_px = len(self.classes), self.tolerance_um / self.um_per_px
-        self.patches += 1
-        self._pixels[case] = self._pixels.get(case, 0) + confusion(truth, predicted, k)
+        self.patches, known = self.patches + 1, truth != UNKNOWN
+        self._pixels[case] = self._pixels.get(case, 0) + confusion(truth[known], predicted[known], k)
         self._outlines[case] = self._outlines.get(case, 0) + boundary_counts(
             truth, predicted, k, tolerance_px
         )

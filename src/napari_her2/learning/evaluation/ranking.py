@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["auc", "average_precision", "ranked"]
 
 CHUNK: Final = 4_000_000  # weights held at once
+SPECIFICITY: Final = 0.95
 
 
 def ranked(
@@ -21,7 +22,7 @@ def ranked(
     *,
     what: str = "auc",
 ) -> Any:
-    """Return a statistic of draws of cases: AUC (``auc``) or average precision (``ap``).
+    """Return a statistic of draws of cases: AUC, average precision, or sensitivity at a specificity.
 
     Parameters
     ----------
@@ -30,12 +31,13 @@ def ranked(
     positive : bool ndarray of shape (n,)
     case : ndarray of shape (n,)
         Index of the case of each sample.
-    what : {"auc", "ap"}
+    what : {"auc", "ap", "sensitivity"}
+        The last is the highest at a specificity of at least 0.95.
     """
     order = np.argsort(-np.asarray(score, np.float64), kind="stable")
     score, positive, case = np.asarray(score, np.float64)[order], positive[order], case[order]
     ends = np.flatnonzero(np.append(np.diff(score) != 0, True)) if len(score) else np.empty(0, np.intp)
-    figure = _auc if what == "auc" else _average_precision
+    figure = _FIGURES[what]
 
     def statistic(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
         rows = max(CHUNK // max(len(score), 1), 1)
@@ -81,3 +83,14 @@ def _average_precision(true: NDArray[np.float64], false: NDArray[np.float64]) ->
     found = (np.diff(true, axis=1) * precision).sum(axis=1)
     whole = true[:, -1]
     return np.divide(found, whole, out=np.full(len(found), np.nan), where=whole > 0)
+
+
+def _sensitivity(true: NDArray[np.float64], false: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Highest sensitivity among the thresholds whose specificity is at least 0.95."""
+    strict = false <= (1 - SPECIFICITY) * false[:, -1:] + 1e-9
+    best, whole = np.where(strict, true, 0).max(axis=1), true[:, -1]
+    known = (whole > 0) & (false[:, -1] > 0)
+    return np.divide(best, whole, out=np.full(len(best), np.nan), where=known)
+
+
+_FIGURES: Final = {"auc": _auc, "ap": _average_precision, "sensitivity": _sensitivity}
