@@ -198,3 +198,65 @@ def test_segmenters_on_different_patches_are_not_compared() -> None:
         compare_masks(masks(0.1), masks(0.1, seed=1))
     with pytest.raises(UsageError, match="px"):
         masks(0.1).add("c", np.zeros((4, 4), int), np.zeros((5, 4), int))
+
+
+def test_groups_are_looked_at_apart() -> None:
+    truth, called = [0] * 20 + [1] * 20, [0] * 15 + [1] * 25
+    found = Predictions.of(("other", "tumour"), np.arange(40) % 20, truth, predicted=called)
+    found = found.grouped(["lymphoid"] * 10 + [""] * 30)
+    result = evaluate(found, protocol=QUICK)
+    assert result["called tumour in lymphoid"].value == 0
+    assert result["accuracy in lymphoid"].value == 1
+    assert not any(e.of == "" and e.name.endswith("in") for e in result.estimates)
+    late = evaluate(found.grouped([""] * 10 + ["edge"] * 10 + [""] * 20), protocol=QUICK)
+    assert late["called tumour in edge"].value == 0.5
+    assert found.select(np.array(truth) == 1).group is not None
+    assert len(found.select(np.array(truth) == 1).truth) == 20
+
+
+def test_sensitivity_at_a_specificity_by_hand() -> None:
+    negative, positive = np.arange(40) / 100, np.array([0.10, 0.375, 0.385, 0.9])
+    p = np.concatenate([negative, positive])
+    truth = [0] * 40 + [1] * 4
+    found = Predictions.of(
+        ("a", "b"), np.arange(44), truth, probabilities=np.column_stack([1 - p, p]), event=("b",)
+    )
+    value = evaluate(found, protocol=Protocol(draws=50))["sensitivity at specificity 0.95 b"].value
+    # 2 of 40 negatives may lie at or above the threshold: 0.38 and 0.39; 0.385 and 0.9 are found.
+    assert value == pytest.approx(0.75)  # 0.375 is reached with 0.38 and 0.39 alone above it
+
+
+def test_unknown_pixels_teach_nothing() -> None:
+    truth = np.zeros((32, 32), np.uint8)
+    truth[8:24, 8:24] = 1
+    called = truth.copy()
+    called[:, 20:] = 0
+    plain, hidden = (MaskTallies(classes=("background", "x"), um_per_px=0.5) for _ in range(2))
+    plain.add("c", truth, called)
+    unknown = truth.copy()
+    unknown[:, 20:] = 255
+    hidden.add("c", unknown, called)
+    assert evaluate_masks(plain, protocol=QUICK)["IoU x"].value == pytest.approx(12 / 16)
+    assert evaluate_masks(hidden, protocol=QUICK)["IoU x"].value == 1
+    assert evaluate_masks(hidden, protocol=QUICK)["boundary F1 at 1 um x"].value == 1
+    assert evaluate_masks(plain, protocol=QUICK)["boundary F1 at 1 um x"].value < 1
+
+
+def test_phantoms_of_the_test_split_are_samples_of_the_models_size() -> None:
+    """Drawn by the learning room; what matters here is that truth, case and group arrive."""
+    from napari_her2.learning.evaluation import MIXED, phantom_samples
+    from napari_her2.models import blueprint
+
+    spec = blueprint("tumour-tiny").spec(
+        name="x", weights="x.safetensors", sha256="0" * 64, licence="-", trained_on="-"
+    )
+    drawn = list(phantom_samples(spec, 10, seed=1))
+    again = list(phantom_samples(spec, 10, seed=1))
+    assert [s.case for s in drawn] == [s.case for s in again]
+    for sample, same in zip(drawn, again, strict=True):
+        assert sample.pixels.shape == (224, 224, 3)
+        assert sample.truth in (0, 1)
+        assert sample.case.startswith("phantom-test-")
+        assert sample.group in ("other", "lymphoid", "in situ", "tumour", MIXED)
+        np.testing.assert_array_equal(sample.pixels, same.pixels)
+    assert len({s.case for s in drawn}) >= 2

@@ -121,7 +121,7 @@ def _predictions(spec: ModelSpec, kept: list[tuple[str, int, str, NDArray[np.flo
 def phantom_samples(spec: ModelSpec, count: int, seed: int = 0) -> Iterator[Sample]:
     """Draw patches of phantoms from seeds that training, validation and references never use.
 
-    Two patches of each scene at most; a scene is a case.
+    A few patches are cut from each scene; a scene is a case.
 
     Raises
     ------
