@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +16,6 @@ from napari_her2.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def png(path: Path, value: int | None = None, size: int = 300) -> Path:
@@ -30,6 +31,25 @@ def tiff16(path: Path) -> Path:
 
     tifffile.imwrite(path, np.zeros((64, 64, 3), np.uint16), photometric="rgb")
     return path
+
+
+def channels(path: Path) -> Path:
+    import tifffile
+
+    planes = np.zeros((5, 64, 64), np.uint8)
+    tifffile.imwrite(path, planes, photometric="minisblack", planarconfig="separate")
+    return path
+
+
+def cut_dicom(folder: Path) -> Path:
+    """Copy a real slide, half of its largest file missing."""
+    source = ROOT.parent / "shared" / "data" / "slides" / "cmu-1-small-region-dicom"
+    if not source.is_dir():
+        pytest.skip("needs a real DICOM slide, which is not part of the project")
+    shutil.copytree(source, folder)
+    largest = max(folder.iterdir(), key=lambda file: file.stat().st_size)
+    write(largest, largest.read_bytes()[: largest.stat().st_size // 2])
+    return folder
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -53,6 +73,7 @@ class Case:
     make: Callable[[Path, Path], object] = lambda tmp, pair: None
 
 
+ROOT = Path(__file__).resolve().parents[2]
 PICTURE = "score --ihc {tmp}/a.png --um-per-px-ihc 0.25 --out {tmp}/case"
 PAIR = "score --ihc {pair}/ihc.ome.tif --he {pair}/he.ome.tif --out {tmp}/case"
 ALONE = "score --ihc {pair}/ihc.ome.tif --out {tmp}/case"
@@ -117,6 +138,54 @@ CASES = [
         2,
         "read-only",
         lambda tmp, pair: (tmp / "case").mkdir(mode=0o555),
+    ),
+    Case("folder", "score --ihc {tmp} --out {tmp}/case", 3, "folder without a slide"),
+    Case(
+        "align swapped",
+        "align --he {pair}/ihc.ome.tif --ihc {pair}/he.ome.tif --out {tmp}/m.json",
+        3,
+        "exchange",
+    ),
+    Case(
+        "align one file",
+        "align --he {pair}/ihc.ome.tif --ihc {pair}/ihc.ome.tif --out {tmp}/m.json",
+        3,
+        "two",
+    ),
+    Case(
+        "multichannel",
+        "score --ihc {tmp}/m.tif --out {tmp}/case",
+        3,
+        "5 channels",
+        lambda tmp, pair: channels(tmp / "m.tif"),
+    ),
+    Case(
+        "16 bit score",
+        "score --ihc {tmp}/deep.tif --out {tmp}/case",
+        3,
+        "16-bit",
+        lambda tmp, pair: tiff16(tmp / "deep.tif"),
+    ),
+    Case(
+        "truncated dicom",
+        "score --ihc {tmp}/dcm --out {tmp}/case",
+        3,
+        "dcm",
+        lambda tmp, pair: cut_dicom(tmp / "dcm"),
+    ),
+    Case(
+        "text as dicom",
+        "info {tmp}/a.dcm",
+        3,
+        "a.dcm is not a slide",
+        lambda tmp, pair: write(tmp / "a.dcm", b"text" * 99),
+    ),
+    Case(
+        "no tissue on the other",
+        ALONE + " --he {tmp}/a.png --um-per-px-he 0.25",
+        3,
+        "no tissue",
+        lambda tmp, pair: png(tmp / "a.png", 255),
     ),
     Case("same slide twice", ALONE + " --he {pair}/ihc.ome.tif", 3, "two different"),
     Case("swapped", "score --ihc {pair}/he.ome.tif --he {pair}/ihc.ome.tif --out {tmp}/case", 3, "exchange"),
@@ -257,3 +326,35 @@ def test_ctrl_c_ends_with_130(capsys: pytest.CaptureFixture[str], monkeypatch: p
     monkeypatch.setattr("napari_her2.cli.commands.rule.list_rules", stop)
     assert main(["rule", "--list"]) == 130
     assert capsys.readouterr().out == ""
+
+
+def test_a_refused_pair_takes_no_folder(pair: Path, tmp_path: Path) -> None:
+    words = ["--out", str(tmp_path / "case"), "--json"]
+    he, ihc = str(pair / "he.ome.tif"), str(pair / "ihc.ome.tif")
+    assert main(["score", "--ihc", he, "--he", ihc, *words]) == 3
+    assert main(["score", "--ihc", ihc, "--min-cells", "20", *words]) in (0, 5)
+    assert main(["score", "--ihc", he, *words]) == 2, "now it holds a case"
+
+
+def test_a_table_of_cells_of_he_says_so(
+    pair: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, flags in (("he", ["unexpected_stain"]), ("ihc", [])):
+        assert main(["cells", str(pair / f"{name}.ome.tif"), "--out", str(tmp_path / "c.csv"), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["flags"] == flags
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="needs a folder in which not even root may write")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "score --ihc {pair}/ihc.ome.tif --out /sys/case",
+        "cells {pair}/ihc.ome.tif --out /sys/c.csv",
+        "phantom --out /sys/p",
+    ],
+)
+def test_a_place_that_cannot_be_written(words: str, pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words.replace("{pair}", str(pair)).split(), "--json"]) == 2
+    message = json.loads(capsys.readouterr().out)["error"]["message"]
+    assert "--out" in message
+    assert "cannot be written" in message or "read-only" in message

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from napari_her2.pipeline.pair import check_slides
 from napari_her2.pipeline.prediction import PredictRequest, predict_slide
 from napari_her2.pipeline.request import CaseRequest, Wishes, read_preferences
 from napari_her2.pipeline.story import score_case
 
-__all__ = ["CaseRequest", "PredictRequest", "Wishes", "predict_slide", "read_preferences", "score_case"]
+__all__ = [
+    "CaseRequest",
+    "PredictRequest",
+    "Wishes",
+    "check_slides",
+    "predict_slide",
+    "read_preferences",
+    "score_case",
+]

@@ -42,8 +42,12 @@ def check_slides(ihc: Slide, he: Slide | None) -> Looks:
     Raises
     ------
     SlideError
-        If the two slides are swapped beyond doubt.
+        If the two slides are swapped beyond doubt, or one file.
     """
+    if he is not None and he.path.resolve() == ihc.path.resolve():
+        raise SlideError(
+            f"{ihc.name} was given as H&E and as IHC: give two different slides with --he and --ihc"
+        )
     seen_ihc = _stain(ihc)
     seen_he = "he" if he is None else _stain(he)
     if he is not None and (seen_he, seen_ihc) == ("ihc", "he"):

@@ -234,9 +234,10 @@ def _record(files: CaseFiles) -> Path:
 def _record_of(files: CaseFiles) -> dict[str, Any] | None:
     """Return slides (hash by role) and settings of the case in a folder; None where there is none.
 
-    A case that was handed on may lack the stages: then its manifest says the same.
+    A case that was handed on may lack the stages: then its manifest says the same. A run that ended before
+    its first stage, as one does that refuses its slides, made no case.
     """
-    if _record(files).is_file():
+    if _record(files).is_file() and any(path.is_dir() for path in files.stages.iterdir()):
         found: dict[str, Any] = read_json(_record(files))
         return found
     if not files.manifest.is_file():

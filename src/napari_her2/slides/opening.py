@@ -82,7 +82,8 @@ def _from_folder(path: Path) -> Source:
         return OmeZarrSource(path)
     if dicom_files(path):
         return DicomSource(path)
-    raise SlideError(f"{path.name} is a folder without a slide: give a file, an OME-Zarr or a DICOM folder")
+    name = path.resolve().name or "this"
+    raise SlideError(f"{name} is a folder without a slide: give a file, an OME-Zarr or a DICOM folder")
 
 
 def _from_file(path: Path, head: bytes) -> Source:

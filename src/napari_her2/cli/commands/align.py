@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_her2.cli.console import Answer, follow
 from napari_her2.errors import OutputError
 from napari_her2.mapping import SlideMapping, read_landmarks, register
+from napari_her2.pipeline import check_slides
 from napari_her2.slides import Slide, open_slide
 from napari_her2.store import read_json, writable_folder
 from napari_her2.tissue import find_tissue
@@ -33,10 +34,13 @@ def run(arguments: argparse.Namespace) -> Answer:
             )
         )
         writable_folder(arguments.out.absolute().parent)
+        _ = he.um_per_px, ihc.um_per_px  # a missing pixel size is told before any work
+        flags = check_slides(ihc, he).flags
         mapping = follow(_align(he, ihc, arguments), quiet=arguments.json)
     mapping.save(arguments.out)
-    data = {"out": str(arguments.out), **read_json(arguments.out)}
-    return Answer(data, f"{_words(mapping)}\n{arguments.out}")
+    data = {"out": str(arguments.out), "flags": list(flags), **read_json(arguments.out)}
+    doubts = f"flags: {', '.join(flags)}\n" if flags else ""
+    return Answer(data, f"{_words(mapping)}\n{doubts}{arguments.out}")
 
 
 def _words(mapping: SlideMapping) -> str:
@@ -48,7 +52,6 @@ def _words(mapping: SlideMapping) -> str:
 
 def _align(he: Slide, ihc: Slide, arguments: argparse.Namespace) -> Steps[SlideMapping]:
     landmarks = None
-    _ = he.um_per_px, ihc.um_per_px  # a missing pixel size is told before any work
     if arguments.landmarks is not None:
         landmarks = read_landmarks(arguments.landmarks, he_shape=he.shape, ihc_shape=ihc.shape)
     he_tissue = find_tissue(he)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from napari_her2.cells import CellTable, detect_cells
 from napari_her2.cli.console import Answer, follow
@@ -10,6 +10,7 @@ from napari_her2.errors import OutputError, SlideError
 from napari_her2.exchange import write_cells_csv
 from napari_her2.geometry import Box
 from napari_her2.slides import Slide, open_slide
+from napari_her2.stain import guess_stain
 from napari_her2.store import writable_folder
 from napari_her2.tissue import find_tissue
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from napari_her2.events import Steps
 
 __all__ = ["run"]
+
+THUMBNAIL_PX: Final = 512
 
 
 def run(arguments: argparse.Namespace) -> Answer:
@@ -30,6 +33,7 @@ def run(arguments: argparse.Namespace) -> Answer:
         region = _region(slide, arguments.region)
         _ = slide.um_per_px  # a missing pixel size is told before anything is made
         writable_folder(out.absolute().parent)
+        flags = _flags(slide)
         cells = follow(_find(slide, region), quiet=arguments.json)
     write_cells_csv(out, cells)
     data = {
@@ -38,9 +42,15 @@ def run(arguments: argparse.Namespace) -> Answer:
         "evaluable": int(cells.evaluable.sum()),
         "by_class": cells.counts(),
         "excluded": cells.excluded_counts(),
+        "flags": flags,
     }
     classes = ", ".join(f"{name} {n}" for name, n in cells.counts().items())
-    return Answer(data, f"{len(cells)} cells, {data['evaluable']} evaluable ({classes}): {out}")
+    doubt = "\nIt looks like H&E, not like HER2 IHC: then the classes mean nothing." if flags else ""
+    return Answer(data, f"{len(cells)} cells, {data['evaluable']} evaluable ({classes}): {out}{doubt}")
+
+
+def _flags(slide: Slide) -> list[str]:
+    return ["unexpected_stain"] if guess_stain(slide.thumbnail(THUMBNAIL_PX), slide.white) == "he" else []
 
 
 def _region(slide: Slide, xywh: tuple[int, int, int, int] | None) -> Box | None:

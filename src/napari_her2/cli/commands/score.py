@@ -48,11 +48,12 @@ def report_text(report: Report) -> str:
     """Return a report for a person at a terminal."""
     call = report.call
     head = "not scorable" if call.score is None else f"HER2 {call.score}, {report.her2_status}"
+    n = report.cells.evaluable
     shares = ", ".join(f"{name} {share:.1f} %" for name, share in report.percent.items())
     lines = [
         f"{head} (provisional: tumour area not confirmed)" if report.provisional else head,
         call.reason,
-        f"{report.cells.evaluable} evaluable cells: {shares}",
+        f"{n} evaluable cells: {shares}" if n else "no evaluable cells",
         *(["borderline: within the uncertainty the cells could also mean another score"] * call.borderline),
         *([f"flags: {', '.join(call.flags)}"] if call.flags else []),
         report.disclaimer,
