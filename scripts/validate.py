@@ -42,6 +42,8 @@ class Result:
     pair: dict[str, Any]
     alone: dict[str, Any]
     mapping_um: list[float] = field(default_factory=list)
+    coverage: dict[str, float] = field(default_factory=dict)
+    engines: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def mix(**percent: float) -> dict[str, float]:
@@ -82,19 +84,42 @@ def cases() -> list[Case]:
     return made
 
 
-def run(case: Case, folder: Path) -> Result:
-    """Draw one phantom, score it as a pair and as IHC alone."""
+def run(case: Case, folder: Path, engines: tuple[str, ...] = ("classical",)) -> Result:
+    """Draw one phantom, score it as a pair by each engine and, by the first, as IHC alone."""
     from napari_her2.events import drain
     from napari_her2.phantom import PhantomSpec, render_phantom
 
     drain(render_phantom(PhantomSpec(**{"size_um": SIZE_UM, **case.wishes}), folder))
     truth = json.loads((folder / "truth.json").read_text())
-    pair = score(folder, folder / "pair", he=True)
+    made = {name: score(folder, folder / place(name), he=True, engine=name) for name in engines}
+    pair = made[engines[0]]
     # On the IHC alone nothing tells a control from the patient's tissue: a person names it.
     alone = score(
-        folder, folder / "alone", he=False, pieces=roles(folder) if case.wishes.get("control") else None
+        folder,
+        folder / "alone",
+        he=False,
+        pieces=roles(folder) if case.wishes.get("control") else None,
+        engine=engines[0],
     )
-    return Result(case, truth["score"], truth["percent"], pair, alone, mapping_errors(folder))
+    errors = mapping_errors(folder / place(engines[0]), folder / "truth_landmarks.csv")
+    return Result(case, truth["score"], truth["percent"], pair, alone, errors, true_coverage(folder), made)
+
+
+def place(engine: str) -> str:
+    """Name of the case's folder."""
+    return "pair" if engine == "classical" else f"pair-{engine}"
+
+
+def true_coverage(folder: Path) -> dict[str, float]:
+    """Percent of the area of true tumour cells per score; unusual counts as 2+."""
+    from napari_her2.store import read_multiscale
+    from napari_her2.vocabulary import RASTER_LABELS
+
+    labels = np.asarray(read_multiscale(folder / "truth_segmentation.zarr").levels[0])
+    n = np.bincount(labels.ravel(), minlength=256)
+    area = {name: int(n[RASTER_LABELS[name]]) for name in ("3+", "2+", "1+", "0")}
+    area["2+"] += int(n[RASTER_LABELS["unusual"]])
+    return {name: 100 * value / max(sum(area.values()), 1) for name, value in area.items()}
 
 
 def roles(folder: Path) -> dict[str, str]:
@@ -116,7 +141,9 @@ def roles(folder: Path) -> dict[str, str]:
     return found
 
 
-def score(folder: Path, out: Path, *, he: bool, pieces: dict[str, str] | None = None) -> dict[str, Any]:
+def score(
+    folder: Path, out: Path, *, he: bool, pieces: dict[str, str] | None = None, engine: str = "classical"
+) -> dict[str, Any]:
     """Score a rendered phantom; the report as plain values."""
     from napari_her2.events import drain
     from napari_her2.pipeline import CaseRequest, Wishes, score_case
@@ -125,18 +152,18 @@ def score(folder: Path, out: Path, *, he: bool, pieces: dict[str, str] | None = 
         ihc=folder / "ihc.ome.tif",
         he=folder / "he.ome.tif" if he else None,
         out=out,
-        recipe=Wishes(pieces=pieces),
+        recipe=Wishes(pieces=pieces, engine=engine),
         preferences=Wishes(),
     )
     return drain(score_case(request)).to_dict()
 
 
-def mapping_errors(folder: Path) -> list[float]:
+def mapping_errors(case: Path, landmarks: Path) -> list[float]:
     """Distance in µm of each true landmark to where the mapping carries it."""
     from napari_her2.mapping import load_mapping, read_landmarks
 
-    mapping = load_mapping(folder / "pair" / "mapping.json")
-    marks = read_landmarks(folder / "truth_landmarks.csv")
+    mapping = load_mapping(case / "mapping.json")
+    marks = read_landmarks(landmarks)
     away = np.linalg.norm(mapping.he_to_ihc(marks.he_px) - marks.ihc_px, axis=1)
     return [float(value) * mapping.ihc.um_per_px for value in away]
 
@@ -189,6 +216,66 @@ def flagged(results: list[Result]) -> str:
     return f"{len(wrong)} of {2 * len(results)} calls differ from the truth; {told} of these are borderline."
 
 
+def by_engine(results: list[Result]) -> str:
+    """A table of each engine that scored the pairs, and the two side by side."""
+    names = list(results[0].engines)
+    if names == ["classical"]:
+        return ""
+    parts = ["\n## Engines on the same pairs\n", compared(results, names)]
+    for name in names:
+        head = (
+            "| case | truth | call | paper | pixels | worst class | worst coverage | cells agree with pixels "
+            "| flags |\n|---|---|---|---|---|--:|--:|--:|---|"
+        )
+        rows = "\n".join(engine_line(result, result.engines[name]) for result in results)
+        parts.append(f"\n### {name}\n\n{head}\n{rows}\n")
+    return "\n".join(parts)
+
+
+def compared(results: list[Result], names: list[str]) -> str:
+    """Calls that are right, and how far classes and coverage lie from the truth, by engine."""
+    lines = [
+        "| engine | cases | score exact | mean class error | largest | mean coverage error | largest "
+        "| coverage within 3 points |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name in names:
+        pairs = [(result, result.engines[name]) for result in results]
+        exact = sum(report["call"]["score"] == result.truth for result, report in pairs)
+        away = np.abs([differences(*pair) for pair in pairs])
+        area = np.abs([coverage_differences(*pair) for pair in pairs])
+        within = int((area.max(axis=1) <= 3).sum())
+        share = f"{exact} ({100 * exact / len(pairs):.0f} %)"
+        figures = f"{away.mean():.2f} | {away.max():.1f} | {area.mean():.2f} | {area.max():.1f} | {within}"
+        lines.append(f"| {name} | {len(pairs)} | {share} | {figures} |")
+    return "\n".join(lines)
+
+
+def coverage_differences(result: Result, report: dict[str, Any]) -> list[float]:
+    """Measured minus true percent of the tumour cells' area, by score."""
+    return [report["coverage"].get(name, 0.0) - value for name, value in result.coverage.items()]
+
+
+def engine_line(result: Result, report: dict[str, Any]) -> str:
+    """One row of an engine's table."""
+    call, pairs = report["call"], report["agreement"]
+    pixels = pairs["cells-pixels"] if pairs else {"scores": {"pixels": "-"}, "fraction_agreeing": None}
+    share = pixels["fraction_agreeing"]
+    flags = [f for f in call["flags"] if f in ("needs_review", "out_of_distribution", "scorers_disagree")]
+    cells = [
+        result.case.name,
+        result.truth,
+        f"{call['score']}{'' if call['score'] == result.truth else ' ✗'}",
+        str((report["paper"] or {}).get("score")),
+        str(pixels["scores"]["pixels"]),
+        f"{max(differences(result, report), key=abs):+.1f}",
+        f"{max(coverage_differences(result, report), key=abs):+.1f}",
+        "-" if share is None else f"{100 * share:.0f} %",
+        ", ".join(flags),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
 def page(results: list[Result], command: str) -> str:
     """The whole document."""
     head = (
@@ -220,17 +307,17 @@ Mapping error over all landmarks: median {np.median(errors):.1f} µm, p90 {np.pe
 {chr(10).join(map(line, results))}
 
 ✗ the call differs from the truth; "borderline": within the 95 % interval the score could be another one.
-"""
+{by_engine(results)}"""
 
 
-def run_and_tidy(case: Case, keep: Path | None) -> Result:
+def run_and_tidy(case: Case, keep: Path | None, engines: tuple[str, ...]) -> Result:
     """Run one case in a folder of its own, kept on request."""
     if keep is None:
         with tempfile.TemporaryDirectory() as folder:
-            return run(case, Path(folder))
+            return run(case, Path(folder), engines)
     folder = keep / str(case.wishes["seed"])
     folder.mkdir(parents=True, exist_ok=True)
-    return run(case, folder)
+    return run(case, folder, engines)
 
 
 def main() -> None:
@@ -240,16 +327,20 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="WORD", help="only cases whose name contains this")
     parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep phantoms and cases there")
+    parser.add_argument("--engine", choices=("classical", "transformer", "both"), default="classical")
     options = parser.parse_args()
+    engines = ("classical", "transformer") if options.engine == "both" else (options.engine,)
     results = []
     chosen = [case for case in cases() if options.only in case.name]
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        for number, result in enumerate(pool.map(run_and_tidy, chosen, [options.keep] * len(chosen)), 1):
+        for number, result in enumerate(
+            pool.map(run_and_tidy, chosen, [options.keep] * len(chosen), [engines] * len(chosen)), 1
+        ):
             results.append(result)
             print(f"{number}/{len(chosen)} {line(result)}", file=sys.stderr, flush=True)
-    options.out.write_text(
-        page(results, "OMP_NUM_THREADS=1 .venv/bin/python scripts/validate.py"), encoding="utf-8"
-    )
+    said = "" if options.engine == "classical" else f" --engine {options.engine}"
+    command = f"OMP_NUM_THREADS=1 .venv/bin/python scripts/validate.py{said}"
+    options.out.write_text(page(results, command), encoding="utf-8")
 
 
 if __name__ == "__main__":
