@@ -28,10 +28,8 @@ import numpy as np
 
 from napari_her2.geometry import Affine, Box
 from napari_her2.mapping import (
-    HE_PATCH_UM,
-    IHC_PATCH_UM,
+    ChosenPatches,
     MappingSettings,
-    PatchGrid,
     SlideFrame,
     SlideMapping,
     match_patches,
@@ -39,6 +37,7 @@ from napari_her2.mapping import (
     register_images,
     soft_matching,
 )
+from napari_her2.patches import PatchGrid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -288,7 +287,7 @@ def matching(_: argparse.Namespace) -> None:
     trust = Lattice.over(frame.size_um, 1000.0, 2)
     turn = Affine.rotation(33.0, (frame.size_um[0] / 2, frame.size_um[1] / 2))
     mapping = SlideMapping(he=frame, ihc=frame, affine_um=turn, trust=trust, quality=quality)
-    he, ihc = PatchGrid.of(frame, HE_PATCH_UM), PatchGrid.of(frame, IHC_PATCH_UM)
+    he, ihc = (ChosenPatches.of(grid) for grid in (PatchGrid.he(frame), PatchGrid.ihc(frame)))
     steps: dict[str, Callable[..., object]] = {
         "one to one": match_patches,
         "area weights": overlap_weights,

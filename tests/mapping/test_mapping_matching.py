@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from napari_her2.geometry import Affine
 from napari_her2.mapping import (
-    HE_PATCH_UM,
-    IHC_PATCH_UM,
-    PatchGrid,
+    ChosenPatches,
     SlideFrame,
     match_patches,
     overlap_weights,
@@ -20,8 +18,18 @@ from napari_her2.mapping import (
 )
 from napari_her2.mapping.flow import Flow
 from napari_her2.mapping.frame import Lattice
+from napari_her2.patches import PatchGrid
 
 FRAME = SlideFrame((8000, 8000), 0.5)
+IHC_PATCH_UM = 128.0
+
+
+def he_patches(frame=FRAME, cells=None):
+    return ChosenPatches.of(PatchGrid.he(frame), cells)
+
+
+def ihc_patches(frame=FRAME, cells=None):
+    return ChosenPatches.of(PatchGrid.ihc(frame), cells)
 
 
 def warped(make_mapping, seed=0, degrees=0.0, amplitude_um=60.0, frame=FRAME):
@@ -41,9 +49,9 @@ def warped(make_mapping, seed=0, degrees=0.0, amplitude_um=60.0, frame=FRAME):
 def test_always_one_to_one_and_complete(make_mapping, seed, degrees, amplitude_um):
     rng = np.random.default_rng(seed)
     mapping = warped(make_mapping, seed, degrees, amplitude_um)
-    he, ihc = PatchGrid.of(FRAME, HE_PATCH_UM), PatchGrid.of(FRAME, IHC_PATCH_UM)
-    he = PatchGrid.of(FRAME, HE_PATCH_UM, he.cells[rng.random(len(he)) < 0.7])
-    ihc = PatchGrid.of(FRAME, IHC_PATCH_UM, ihc.cells[rng.random(len(ihc)) < 0.7])
+    he, ihc = he_patches(FRAME), ihc_patches(FRAME)
+    he = he_patches(FRAME, he.cells[rng.random(len(he)) < 0.7])
+    ihc = ihc_patches(FRAME, ihc.cells[rng.random(len(ihc)) < 0.7])
     found = match_patches(mapping, he, ihc)
     assert found.injective
     for count, used, alone in (
@@ -57,7 +65,7 @@ def test_always_one_to_one_and_complete(make_mapping, seed, degrees, amplitude_u
 
 def test_equal_grids_under_the_identity_pair_with_themselves(make_mapping):
     mapping = make_mapping(Affine.identity(), FRAME, FRAME)
-    grid = PatchGrid.of(FRAME, HE_PATCH_UM)
+    grid = he_patches(FRAME)
     found = match_patches(mapping, grid, grid)
     assert np.array_equal(found.he_index, np.arange(len(grid)))
     assert np.array_equal(found.ihc_index, found.he_index)
@@ -70,7 +78,7 @@ def test_the_cheapest_pairing_is_found(make_mapping):
 
     small = SlideFrame((2400, 2400), 0.5)
     mapping = warped(make_mapping, 3, 20.0, 80.0, small)
-    he, ihc = PatchGrid.of(small, HE_PATCH_UM), PatchGrid.of(small, IHC_PATCH_UM)
+    he, ihc = he_patches(small), ihc_patches(small)
     found = match_patches(mapping, he, ihc)
     carried = mapping.he_to_ihc_um(he.centres_um)
     squared = ((carried[:, None] - ihc.centres_um[None]) ** 2).sum(axis=2) / (1.5 * IHC_PATCH_UM) ** 2
@@ -92,7 +100,7 @@ def test_the_cheapest_pairing_is_found(make_mapping):
 
 def test_patches_that_leave_the_slide_stay_alone(make_mapping):
     mapping = make_mapping(Affine.translation(2000.0, 0.0), FRAME, FRAME)
-    grid = PatchGrid.of(FRAME, IHC_PATCH_UM)
+    grid = ihc_patches(FRAME)
     found = match_patches(mapping, grid, grid)
     assert (grid.cells[found.he_unmatched][:, 0] * IHC_PATCH_UM > 1700).all()
     assert len(found.he_index) < 0.6 * len(grid)
@@ -100,7 +108,7 @@ def test_patches_that_leave_the_slide_stay_alone(make_mapping):
 
 def test_nothing_to_match(make_mapping):
     mapping = make_mapping(Affine.identity(), FRAME, FRAME)
-    none, some = PatchGrid.of(FRAME, HE_PATCH_UM, np.zeros((0, 2))), PatchGrid.of(FRAME, IHC_PATCH_UM)
+    none, some = he_patches(FRAME, np.zeros((0, 2))), ihc_patches(FRAME)
     assert len(match_patches(mapping, none, some).ihc_unmatched) == len(some)
     assert len(match_patches(mapping, some, none).he_unmatched) == len(some)
     assert len(paper_matching(none, some).ihc_unmatched) == len(some)
@@ -108,7 +116,7 @@ def test_nothing_to_match(make_mapping):
 
 def test_overlap_weights_conserve_area(make_mapping):
     mapping = warped(make_mapping, 1, 33.0)
-    he, ihc = PatchGrid.of(FRAME, HE_PATCH_UM), PatchGrid.of(FRAME, IHC_PATCH_UM)
+    he, ihc = he_patches(FRAME), ihc_patches(FRAME)
     weights = overlap_weights(mapping, he, ihc)
     shares = np.asarray(weights.sum(axis=1)).ravel()
     assert shares.max() <= 1 + 1e-9
@@ -116,14 +124,14 @@ def test_overlap_weights_conserve_area(make_mapping):
     inner = ((carried > 200) & (carried < 3800)).all(axis=1)
     assert np.allclose(shares[inner], 1)
     same = overlap_weights(make_mapping(Affine.translation(32.0, 0.0), FRAME, FRAME), ihc, ihc)
-    middle = ihc.index_of(np.array([[5, 5], [6, 5]]))
+    middle = ihc.position_of(np.array([[5, 5], [6, 5]]))
     assert same[middle[0], middle[0]] == pytest.approx(0.75)
     assert same[middle[0], middle[1]] == pytest.approx(0.25)
 
 
 def test_soft_matching_moves_the_mass_near_its_place(make_mapping):
     mapping = warped(make_mapping, 2, 120.0)
-    he, ihc = PatchGrid.of(FRAME, HE_PATCH_UM), PatchGrid.of(FRAME, IHC_PATCH_UM)
+    he, ihc = he_patches(FRAME), ihc_patches(FRAME)
     plan = soft_matching(mapping, he, ihc)
     sent = np.asarray(plan.sum(axis=1)).ravel()
     carried = mapping.he_to_ihc_um(he.centres_um)
@@ -137,8 +145,8 @@ def test_soft_matching_moves_the_mass_near_its_place(make_mapping):
 
 
 def test_the_papers_grid_is_one_to_one_on_boxes():
-    he = PatchGrid.of(FRAME, HE_PATCH_UM, [[r, c] for r in range(3, 13) for c in range(2, 9)])
-    ihc = PatchGrid.of(FRAME, IHC_PATCH_UM, [[r, c] for r in range(0, 8) for c in range(4, 11)])
+    he = he_patches(FRAME, [[r, c] for r in range(3, 13) for c in range(2, 9)])
+    ihc = ihc_patches(FRAME, [[r, c] for r in range(0, 8) for c in range(4, 11)])
     found = paper_matching(he, ihc)
     assert found.injective
     assert len(found.he_index) == 8 * 7
@@ -150,8 +158,8 @@ def test_the_papers_grid_is_one_to_one_on_boxes():
 
 
 def test_partner_lookup_and_grid_checks():
-    grid = PatchGrid.of(FRAME, IHC_PATCH_UM, [[1, 2], [3, 4]])
-    assert grid.index_of(np.array([[3, 4], [1, 2], [0, 0], [-1, 2], [900, 900]])).tolist() == [
+    grid = ihc_patches(FRAME, [[1, 2], [3, 4]])
+    assert grid.position_of(np.array([[3, 4], [1, 2], [0, 0], [-1, 2], [900, 900]])).tolist() == [
         1,
         0,
         -1,
@@ -160,8 +168,8 @@ def test_partner_lookup_and_grid_checks():
     ]
     assert np.allclose(grid.corners_um[0] / FRAME.um_per_px, np.round([256.0, 512.0]))
     with pytest.raises(ValueError, match="outside"):
-        PatchGrid.of(FRAME, IHC_PATCH_UM, [[1, 900]])
+        ihc_patches(FRAME, [[1, 900]])
     with pytest.raises(ValueError, match="twice"):
-        PatchGrid.of(FRAME, IHC_PATCH_UM, [[1, 2], [1, 2]])
-    with pytest.raises(ValueError, match="size"):
-        PatchGrid.of(FRAME, 0.0)
+        ihc_patches(FRAME, [[1, 2], [1, 2]])
+    with pytest.raises(ValueError, match="overlap"):
+        ChosenPatches.of(PatchGrid.over(FRAME, 512, 0.25, overlap=0.5))

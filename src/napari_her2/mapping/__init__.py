@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_her2.mapping.carry import UNSURE, carry_box, carry_mask, carry_polygon, carry_raster, gate
+from napari_her2.mapping.chosen import ChosenPatches
 from napari_her2.mapping.frame import SlideFrame
 from napari_her2.mapping.landmarks import Landmarks, read_landmarks, write_landmarks
 from napari_her2.mapping.matching import (
@@ -12,7 +13,6 @@ from napari_her2.mapping.matching import (
     paper_matching,
     soft_matching,
 )
-from napari_her2.mapping.patch_grid import HE_PATCH_UM, IHC_PATCH_UM, PatchGrid
 from napari_her2.mapping.refit import leave_one_out_um, refit
 from napari_her2.mapping.registration import register, register_images
 from napari_her2.mapping.settings import MappingSettings
@@ -20,13 +20,11 @@ from napari_her2.mapping.slide_mapping import MappingQuality, SlideMapping
 from napari_her2.mapping.stored import load_mapping, save_mapping
 
 __all__ = [
-    "HE_PATCH_UM",
-    "IHC_PATCH_UM",
     "UNSURE",
+    "ChosenPatches",
     "Landmarks",
     "MappingQuality",
     "MappingSettings",
-    "PatchGrid",
     "PatchMatching",
     "SlideFrame",
     "SlideMapping",

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_her2.mapping.patch_grid import PatchGrid
+    from napari_her2.mapping.chosen import ChosenPatches
     from napari_her2.mapping.slide_mapping import SlideMapping
 
 __all__ = ["PatchMatching", "match_patches", "overlap_weights", "paper_matching", "soft_matching"]
@@ -58,14 +58,14 @@ class PatchMatching:
 
 
 def match_patches(
-    mapping: SlideMapping, he: PatchGrid, ihc: PatchGrid, *, reach: float = _REACH
+    mapping: SlideMapping, he: ChosenPatches, ihc: ChosenPatches, *, reach: float = _REACH
 ) -> PatchMatching:
     """Match the patches of two grids one to one, as far as the mapping brings them together.
 
     Parameters
     ----------
     mapping : SlideMapping
-    he, ihc : PatchGrid
+    he, ihc : ChosenPatches
     reach : float
         Farthest partner, in sides of an IHC patch.
     """
@@ -77,7 +77,7 @@ def match_patches(
     return _matching(chosen_he, chosen_ihc, residual, (len(he), len(ihc)))
 
 
-def paper_matching(he: PatchGrid, ihc: PatchGrid) -> PatchMatching:
+def paper_matching(he: ChosenPatches, ihc: ChosenPatches) -> PatchMatching:
     """Return the plain map of the normalised grid, without looking at the image.
 
     Both sets of patches are laid on their bounding boxes, resampled to the smaller number of rows and
@@ -89,7 +89,7 @@ def paper_matching(he: PatchGrid, ihc: PatchGrid) -> PatchMatching:
     rows, cols = np.minimum(boxes[0][1], boxes[1][1])
     common = np.indices((rows, cols)).reshape(2, -1).T
     he_at, ihc_at = (
-        grid.index_of(low + (2 * common + 1) * size // (2 * np.array([rows, cols])))
+        grid.position_of(low + (2 * common + 1) * size // (2 * np.array([rows, cols])))
         for grid, (low, size) in zip((he, ihc), boxes, strict=True)
     )
     both = (he_at >= 0) & (ihc_at >= 0)
@@ -98,7 +98,7 @@ def paper_matching(he: PatchGrid, ihc: PatchGrid) -> PatchMatching:
     return _matching(*pairs, np.full(len(order), np.nan), (len(he), len(ihc)))
 
 
-def overlap_weights(mapping: SlideMapping, he: PatchGrid, ihc: PatchGrid) -> Any:
+def overlap_weights(mapping: SlideMapping, he: ChosenPatches, ihc: ChosenPatches) -> Any:
     """Share of each H&E patch's area that the mapping lays on each IHC patch.
 
     Returns
@@ -118,7 +118,7 @@ def overlap_weights(mapping: SlideMapping, he: PatchGrid, ihc: PatchGrid) -> Any
                 [(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across]
             )
             place = np.einsum("nkc,k->nc", corners, share)
-            found = ihc.index_of(np.floor(place / ihc.patch_um).astype(np.int64))
+            found = ihc.position_of(np.floor(place / ihc.patch_um).astype(np.int64))
             first.append(np.flatnonzero(found >= 0))
             second.append(found[found >= 0])
     rows, cols = np.concatenate(first), np.concatenate(second)
@@ -127,7 +127,12 @@ def overlap_weights(mapping: SlideMapping, he: PatchGrid, ihc: PatchGrid) -> Any
 
 
 def soft_matching(
-    mapping: SlideMapping, he: PatchGrid, ihc: PatchGrid, *, blur: float = 0.25, strictness: float = 1.0
+    mapping: SlideMapping,
+    he: ChosenPatches,
+    ihc: ChosenPatches,
+    *,
+    blur: float = 0.25,
+    strictness: float = 1.0,
 ) -> Any:
     """Entropic unbalanced optimal transport between the grids.
 
@@ -137,7 +142,7 @@ def soft_matching(
     Parameters
     ----------
     mapping : SlideMapping
-    he, ihc : PatchGrid
+    he, ihc : ChosenPatches
     blur : float
         Entropic regularisation, in squared sides of an IHC patch.
     strictness : float
@@ -163,20 +168,20 @@ def soft_matching(
     return sparse.csr_array(sparse.diags_array(left) @ kernel @ sparse.diags_array(right))
 
 
-def _on_slide(carried: NDArray[np.float64], ihc: PatchGrid) -> NDArray[np.bool_]:
+def _on_slide(carried: NDArray[np.float64], ihc: ChosenPatches) -> NDArray[np.bool_]:
     """Return which centres lie on the slide, or in the half patch by which a grid stands over its edge."""
     half = ihc.patch_um / 2
-    last = np.asarray(ihc.frame.size_um) + half
+    last = ihc.slide_um + half
     return np.asarray((carried >= -half).all(axis=1) & (carried <= last).all(axis=1))
 
 
-def _corners(grid: PatchGrid) -> NDArray[np.float64]:
+def _corners(grid: ChosenPatches) -> NDArray[np.float64]:
     offsets = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]) * grid.patch_um
     return np.asarray((grid.corners_um[:, None] + offsets).reshape(-1, 2))
 
 
 def _neighbours(
-    carried: NDArray[np.float64], usable: NDArray[np.bool_], ihc: PatchGrid, reach: float
+    carried: NDArray[np.float64], usable: NDArray[np.bool_], ihc: ChosenPatches, reach: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Pairs (H&E, IHC) closer than ``reach`` patches, and their distances in µm."""
     ring = int(np.ceil(reach)) + 1
@@ -185,7 +190,7 @@ def _neighbours(
     centres = ihc.centres_um
     found = []
     for step in steps:
-        partner = ihc.index_of(home + step)
+        partner = ihc.position_of(home + step)
         rows = np.flatnonzero((partner >= 0) & usable)
         distance = np.linalg.norm(carried[rows] - centres[partner[rows]], axis=1)
         near = distance < reach * ihc.patch_um

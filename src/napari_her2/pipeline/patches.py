@@ -100,7 +100,7 @@ def patch_counts(patches: PatchTable) -> CellCounts:
 
 
 def match_patches(
-    he: PatchTable, ihc: PatchTable, mapping: SlideMapping, ihc_um: float = mappings.IHC_PATCH_UM
+    he: PatchTable, ihc: PatchTable, mapping: SlideMapping, ihc_grid: PatchGrid | None = None
 ) -> tuple[PatchTable, PatchTable]:
     """Give the patches with tissue their partners, one to one, by least squared distances.
 
@@ -108,21 +108,18 @@ def match_patches(
     ----------
     he, ihc : PatchTable
     mapping : SlideMapping
-    ihc_um : float
-        Side of an IHC patch.
+    ihc_grid : PatchGrid, optional
+        Of the IHC's table; the usual one if none is given.
     """
     usable = [np.flatnonzero(table.excluded != "no_tissue") for table in (he, ihc)]
-    grids = [
-        mappings.PatchGrid.of(frame, size_um, np.column_stack([table.row, table.col])[chosen])
-        for frame, size_um, table, chosen in zip(
-            (mapping.he, mapping.ihc),
-            (mappings.HE_PATCH_UM, ihc_um),
-            (he, ihc),
-            usable,
-            strict=True,
-        )
-    ]
-    found = mappings.match_patches(mapping, *grids)
+    grids = PatchGrid.he(mapping.he), ihc_grid or PatchGrid.ihc(mapping.ihc)
+    found = mappings.match_patches(
+        mapping,
+        *(
+            mappings.ChosenPatches.of(grid, np.column_stack([table.row, table.col])[chosen])
+            for grid, table, chosen in zip(grids, (he, ihc), usable, strict=True)
+        ),
+    )
     one, two = usable[0][found.he_index], usable[1][found.ihc_index]
     return _partnered(he, one, ihc, two, found.residual_um), _partnered(ihc, two, he, one, found.residual_um)
 

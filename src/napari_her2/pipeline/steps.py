@@ -149,6 +149,6 @@ def look_at_patches(
     if run.he is None or gate.tumour is None or gate.mapping is None or he_tissue is None:
         return {"ihc": ihc}
     he = he_patches(run.he, he_tissue, gate.tumour)
-    he, ihc = match_patches(he, ihc, gate.mapping, grid.size_um)
+    he, ihc = match_patches(he, ihc, gate.mapping, grid)
     yield run.took("patches", began)
     return {"he": he, "ihc": ihc}
