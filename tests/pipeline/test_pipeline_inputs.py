@@ -47,6 +47,7 @@ def test_he_given_as_ihc_is_not_scored(pair: Path, tmp_path: Path) -> None:
     assert report.call.score is None
     assert "unexpected_stain" in report.call.flags
     assert "looks like H&E" in report.call.reason
+    assert report.call.path == ()
 
 
 def test_a_control_never_counts_and_is_scored_apart(tmp_path: Path) -> None:
@@ -81,4 +82,8 @@ def test_coarse_pixels_do_not_tell_0_from_1(tmp_path: Path) -> None:
         CaseRequest(ihc=tmp_path / "coarse.png", out=tmp_path / "case", options=wishes, preferences=Wishes())
     )
     assert "coarse_pixels" in report.call.flags
-    assert report.call.score not in ("0", "1+")
+    assert report.call.score is None
+    *before, last = report.call.path
+    assert not any(step.holds for step in before)
+    assert not any("faint" in step.test for step in before), "0 and 1+ were never told apart"
+    assert (last.value, last.threshold, last.holds) == (0.8, 0.6, True)

@@ -155,7 +155,7 @@ def path_words(step: PathStep) -> str:
     if step.value is None:
         return step.test
     subject = _AMOUNT.split(step.test, maxsplit=1)[0]
-    unit = " %" if "%" in step.test else " cells"
+    unit = next((unit for unit in (" %", " µm") if unit in step.test), " cells")
     strict = "more than" in step.test
     sign = {(True, True): ">", (True, False): "≤", (False, True): "≥", (False, False): "<"}[
         strict, step.holds
@@ -163,7 +163,7 @@ def path_words(step: PathStep) -> str:
     return f"{subject} {number(step.value, step.threshold)}{unit} {sign} {step.threshold:.3g}{unit}"
 
 
-_AMOUNT = re.compile(r" in (?=more than|fewer|at least|a cluster|all|\d)")
+_AMOUNT = re.compile(r" in (?=more than|fewer|at least|a cluster|all|\d)| of (?=more than)")
 
 
 def number(value: float, beside: float | None = None) -> str:

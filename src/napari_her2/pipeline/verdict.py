@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_her2.cells import (
+    COARSEST_FAINT_UM_PER_PX,
     ENGINE_BIAS_POINTS,
     FALSE_FAINT_PERCENT,
     FALSE_FAINT_UPPER_PERCENT,
@@ -18,6 +19,7 @@ from napari_her2.pipeline.patches import patch_counts
 from napari_her2.pipeline.scorers import model_doubts, scorer_scores, scorers_disagree
 from napari_her2.scoring import (
     CellCounts,
+    PathEntry,
     SummarySettings,
     apply_rule,
     control_call,
@@ -181,12 +183,26 @@ def _as_far_as_seen(run: Run, call: Call, gate: Gate, reason: str) -> Call:
     if call.score not in ("0", "1+") or separates_faint(run.ihc):
         return call
     why = f"pixels of {run.ihc.um_per_px:.2f} µm are too coarse to tell 0 from 1+"
-    return _withheld(call, f"there is no strong staining, and {why}.")
+    return _withheld(call, f"there is no strong staining, and {why}.", _path_to_coarse(run, call))
 
 
-def _withheld(call: Call, reason: str) -> Call:
+def _path_to_coarse(run: Run, call: Call) -> tuple[PathEntry, ...]:
+    """Return the tests of the strong scores, none of which holds, then the size of pixels, which decides."""
+    strong = {test.test for test in load_rule(run.plan["rule"]).tests if test.score not in ("0", "1+")}
+    size = PathEntry(
+        f"pixels with a side of more than {COARSEST_FAINT_UM_PER_PX:g} µm, too coarse to tell 0 from 1+",
+        run.ihc.um_per_px,
+        COARSEST_FAINT_UM_PER_PX,
+        holds=True,
+    )
+    return (*(entry for entry in call.path if entry.test in strong), size)
+
+
+def _withheld(call: Call, reason: str, path: tuple[PathEntry, ...] = ()) -> Call:
+    """Take the score away; without tissue or HER2 stain no test of the guideline was of any use."""
     return replace(
         call,
+        path=path,
         score=None,
         category="not_scorable",
         her2_status="indeterminate",
