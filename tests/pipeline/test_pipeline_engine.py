@@ -199,6 +199,19 @@ def test_familiar_patches_raise_no_alarm(case: Path) -> None:
     assert not {"needs_review", "out_of_distribution"} & set(report.call.flags)
 
 
+def test_ducts_are_left_out_though_the_model_takes_them_for_tumour(
+    models: dict[str, str], tmp_path: Path
+) -> None:
+    """From inside a duct a patch looks invasive: here C calls all tissue tumour."""
+    from tests.pipeline.phantoms import render
+
+    pair = render(tmp_path / "ducts", seed=902, score="1+", in_situ=0.25, size_um=(550.0, 500.0))
+    report = drain(score_case(request(pair, tmp_path / "case", engine="transformer", **models)))
+    truth = json.loads((pair / "truth.json").read_text())
+    assert report.cells.excluded["in_situ"] > 50
+    assert report.call.score == truth["score"] == "1+"
+
+
 def test_ihc_alone_needs_no_tumour_model(pair: Path, models: dict[str, str], tmp_path: Path) -> None:
     two = {name: path for name, path in models.items() if name != "tumour_model"}
     report = drain(score_case(request(pair, tmp_path / "case", he=False, engine="transformer", **two)))

@@ -1,4 +1,8 @@
-"""The tumour area by model C: patch probabilities on the H&E, stitched into one raster."""
+"""The tumour area by model C: patch probabilities on the H&E, stitched into one raster.
+
+A patch is smaller than a duct, and from inside carcinoma in situ looks like invasive carcinoma. So ducts
+are found by their shape, as with the classical engine.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,8 @@ from napari_her2.inference import PlanWishes, patch_raster
 from napari_her2.patches import Stitcher
 from napari_her2.pipeline.asking import Asked, prepare
 from napari_her2.pipeline.engine import tumour_class
-from napari_her2.tissue import TumourRaster
+from napari_her2.pipeline.finding import quiet
+from napari_her2.tissue import TumourRaster, tumour_region
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +49,7 @@ class TumourFound:
 
 
 def tumour_by_model(run: Run, tissue: TissueMask) -> Steps[TumourFound]:
-    """Ask model C about every patch with tissue.
+    """Ask model C about every patch with tissue; take ducts from the classical estimate.
 
     Parameters
     ----------
@@ -55,12 +60,14 @@ def tumour_by_model(run: Run, tissue: TissueMask) -> Steps[TumourFound]:
     wishes = PlanWishes(overlap=OVERLAP, least_tissue=LEAST_TISSUE)
     asking = prepare(run, "tumour_model", wishes, tissue=tissue)
     found = patch_raster(asking.plan, (yield from asking.all("tumour")))
+    by_shape = yield from quiet(tumour_region(asking.slide, tissue))
     spec = asking.entry.spec
     raster = TumourRaster(
         probability=heat_map(found[..., tumour_class(spec)], asking.plan.grid, tissue),
         um_per_px=tissue.um_per_px,
         slide_um_per_px=tissue.slide_um_per_px,
         method=spec.name,
+        in_situ=by_shape.in_situ,
     )
     return TumourFound(raster, asking.asked())
 
