@@ -40,6 +40,8 @@ PATHS = [
      "any membrane staining 3 % ≥ 1.25 %"),
     ("complete, intense staining in a cluster of at least 5 cells", 4, 5, False,
      "complete, intense staining 4 cells < 5 cells"),
+    ("pixels with a side of more than 0.6 µm, too coarse to tell 0 from 1+", 0.8, 0.6, True,
+     "pixels with a side 0.8 µm > 0.6 µm"),
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ FLAG_WORDS = {
     "no_tumour_gate": "No H&E slide: all tissue counted as tumour unless it looked otherwise on the IHC.",
     "tumour_unconfirmed": "The tumour area is a proposal; draw or confirm it before relying on the score.",
     "few_cells": "Few tumour cells: the percentages are uncertain.",
-    "needs_review": "The H&E and the IHC fit poorly: check the overlay before relying on the score.",
+    "needs_review": "Check by eye: the H&E and the IHC fit poorly, or pieces of tissue differ (a control?).",
     "unusual_pattern": "Unusual staining pattern (basolateral or lateral): ISH may be needed.",
     "mixture": "Clearly different populations of cells: look at each of them.",
     "null_ultralow_unresolved": "Null and ultralow cannot be told apart: look at the faintest cells.",
@@ -33,6 +33,7 @@ FLAG_WORDS = {
     "lateral_intensity_unknown": "Lateral staining was not graded by intensity.",
     "clusters_assumed": "All stained cells were taken as one cluster.",
     "heterogeneous": "HER2 is unevenly distributed: see where the strong cells lie.",
+    "scorers_disagree": "Cells, patches and pixels give different scores: look at the places where they do.",
 }
 
 STATUS_WORDS = {
