@@ -107,11 +107,24 @@ def test_a_perfect_model_on_few_cases_is_not_proven_perfect() -> None:
     assert "Wilson" in found.note
 
 
+def test_what_was_never_seen_is_not_proven_impossible() -> None:
+    never = Predictions.of(
+        ("other", "tumour"), np.arange(40), [0] * 20 + [1] * 20, predicted=[0] * 20 + [1] * 20
+    )
+    found = evaluate(never.grouped(["lymphoid"] * 20 + [""] * 20), protocol=QUICK)[
+        "called tumour in lymphoid"
+    ]
+    assert (found.value, found.low, found.cases) == (0, 0, 20)
+    assert found.high == pytest.approx(1.96**2 / (20 + 1.96**2), rel=1e-4)
+
+
 def test_a_class_that_few_cases_hold_gets_no_interval() -> None:
     truth = [0] * 19 + [1]
     found = evaluate(Predictions.of(("a", "b"), np.arange(20), truth, predicted=truth), protocol=QUICK)
     assert found["sensitivity b"].low is None
-    assert "few cases" in found["sensitivity b"].note
+    assert found["sensitivity b"].cases == 1, "the other 19 say nothing about b"
+    assert "at least 10" in found["sensitivity b"].note
+    assert found["specificity b"].cases == 19
     only = evaluate(Predictions.of(("a", "b"), np.arange(20), [0] * 20, predicted=[0] * 20), protocol=QUICK)
     assert only["sensitivity b"].value is None
     assert only["sensitivity b"].note == "not defined on these data"

@@ -52,12 +52,19 @@ class Measure:
     statistic : callable
     best : float
         Its value for a perfect model (1 for a share, 0 for an error).
+    ratio : bool
+        Whether it is one count by another, so that a case without the second says nothing about it.
     """
 
     name: str
     of: str
     statistic: Statistic
     best: float = 1.0
+    ratio: bool = False
+
+    def cases(self, of: int) -> int:
+        """Return how many of the cases hold something to measure."""
+        return int(np.isfinite(self.statistic(np.eye(of))).sum()) if self.ratio and of else of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +136,10 @@ def draw_cases(cases: int, draws: int, seed: int = 0) -> NDArray[np.float64]:
 def estimate(measure: Measure, drawn: NDArray[np.float64]) -> Estimate:
     """Value on all cases once, and the 2.5 and 97.5 percentiles over the draws.
 
-    A share that is perfect in every draw gets the low end of Wilson's interval for as many cases,
-    because a bootstrap cannot imagine an error that it has not seen.
+    A share that is 0 or 1 in every draw gets the other end from Wilson's interval for as many cases,
+    because a bootstrap cannot imagine what it has not seen.
     """
-    cases = drawn.shape[1]
-    value = _on_all(measure, cases)
+    value, cases = _on_all(measure, drawn.shape[1]), measure.cases(drawn.shape[1])
     facts: dict[str, Any] = {"name": measure.name, "of": measure.of, "value": value, "cases": cases}
     note = _objection(value, cases)
     if note:
@@ -147,6 +153,8 @@ def estimate(measure: Measure, drawn: NDArray[np.float64]) -> Estimate:
     note = _caution(cases)
     if low == high == measure.best == 1.0:
         low, note = _wilson_low_of_all(cases), _joined(note, "perfect on all: low end by Wilson")
+    elif low == high == 0.0 and measure.ratio:
+        high, note = 1 - _wilson_low_of_all(cases), _joined(note, "none at all: high end by Wilson")
     elif low == high:
         return Estimate(**facts, low=None, high=None, note="no interval: the same in every draw")
     return Estimate(**facts, low=min(low, value or low), high=max(high, value or high), note=note)
@@ -161,8 +169,8 @@ def estimate_difference(one: Measure, other: Measure, drawn: NDArray[np.float64]
         The same figure of two models, over the same cases in the same order.
     drawn : ndarray of shape (draws, cases)
     """
-    cases = drawn.shape[1]
-    values = [_on_all(measure, cases) for measure in (one, other)]
+    values = [_on_all(measure, drawn.shape[1]) for measure in (one, other)]
+    cases = min(measure.cases(drawn.shape[1]) for measure in (one, other))
     away = None if values[0] is None or values[1] is None else values[0] - values[1]
     facts: dict[str, Any] = {"name": one.name, "of": one.of, "value": away, "cases": cases}
     note = _objection(away, cases)

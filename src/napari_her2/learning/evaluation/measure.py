@@ -281,17 +281,17 @@ def _of_classes(found: Predictions, threshold: float) -> Iterator[Measure]:
     pairs = np.zeros((len(case), k, k))
     pairs[np.arange(len(case)), found.truth, found.predicted] = 1
     counts = sum_by_case(pairs, case, len(names))
-    yield Measure("accuracy", "", _on(counts, agreement.accuracy))
+    yield Measure("accuracy", "", _on(counts, agreement.accuracy), ratio=True)
     yield Measure("balanced accuracy", "", _on(counts, agreement.balanced_accuracy))
     yield Measure("macro F1", "", _on(counts, _mean_known(agreement.f1)))
     if found.ordered:
         yield Measure("quadratic weighted kappa", "", _on(counts, agreement.weighted_kappa))
         linear = partial(agreement.weighted_kappa, weights="linear")
         yield Measure("linear weighted kappa", "", _on(counts, linear))
-        yield Measure("within one class", "", _on(counts, agreement.within_one))
+        yield Measure("within one class", "", _on(counts, agreement.within_one), ratio=True)
     for name, figure in _PER_CLASS.items():
         for index, of in enumerate(found.classes):
-            yield Measure(name, of, _on(counts, _kth(figure, index)))
+            yield Measure(name, of, _on(counts, _kth(figure, index)), ratio=True)
     yield from _of_groups(found, case, len(names))
     if found.probabilities is not None:
         yield from _of_probabilities(found, case, threshold)
@@ -306,7 +306,7 @@ def _of_groups(found: Predictions, case: NDArray[np.intp], cases: int) -> Iterat
         inside = group == name
         for figure, hits in (("accuracy in", found.predicted == found.truth), (event, called)):
             pair = np.column_stack([hits & inside, inside]).astype(np.float64)
-            yield Measure(figure, name, _on(sum_by_case(pair, case, cases), _first_of_second))
+            yield Measure(figure, name, _on(sum_by_case(pair, case, cases), _first_of_second), ratio=True)
 
 
 def _first_of_second(pair: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -355,8 +355,8 @@ def _of_masks(found: MaskTallies) -> Iterator[Measure]:
     yield Measure("mean Dice", "", _on(counts, _mean_known(agreement.dice)))
     yield Measure(f"mean {outline}", "", _on(lines, _mean_known(boundary_f1)))
     yield Measure("mean IoU without background", "", _on(counts, _mean_known(agreement.iou, 1)))
-    yield Measure("pixel accuracy", "", _on(counts, agreement.accuracy))
+    yield Measure("pixel accuracy", "", _on(counts, agreement.accuracy), ratio=True)
     for index, of in enumerate(found.classes):
-        yield Measure("IoU", of, _on(counts, _kth(agreement.iou, index)))
-        yield Measure("Dice", of, _on(counts, _kth(agreement.dice, index)))
-        yield Measure(outline, of, _on(lines, _kth(boundary_f1, index)))
+        yield Measure("IoU", of, _on(counts, _kth(agreement.iou, index)), ratio=True)
+        yield Measure("Dice", of, _on(counts, _kth(agreement.dice, index)), ratio=True)
+        yield Measure(outline, of, _on(lines, _kth(boundary_f1, index)), ratio=True)
