@@ -112,7 +112,7 @@ def test_what_was_never_seen_is_not_proven_impossible() -> None:
         ("other", "tumour"), np.arange(40), [0] * 20 + [1] * 20, predicted=[0] * 20 + [1] * 20
     )
     found = evaluate(never.grouped(["lymphoid"] * 20 + [""] * 20), protocol=QUICK)[
-        "called tumour in lymphoid"
+        "called tumour, group lymphoid"
     ]
     assert (found.value, found.low, found.cases) == (0, 0, 20)
     assert found.high == pytest.approx(1.96**2 / (20 + 1.96**2), rel=1e-4)
@@ -218,11 +218,11 @@ def test_groups_are_looked_at_apart() -> None:
     found = Predictions.of(("other", "tumour"), np.arange(40) % 20, truth, predicted=called)
     found = found.grouped(["lymphoid"] * 10 + [""] * 30)
     result = evaluate(found, protocol=QUICK)
-    assert result["called tumour in lymphoid"].value == 0
-    assert result["accuracy in lymphoid"].value == 1
-    assert not any(e.of == "" and e.name.endswith("in") for e in result.estimates)
+    assert result["called tumour, group lymphoid"].value == 0
+    assert result["accuracy, group lymphoid"].value == 1
+    assert not any(e.of == "" and e.name.endswith("group") for e in result.estimates)
     late = evaluate(found.grouped([""] * 10 + ["edge"] * 10 + [""] * 20), protocol=QUICK)
-    assert late["called tumour in edge"].value == 0.5
+    assert late["called tumour, group edge"].value == 0.5
     assert found.select(np.array(truth) == 1).group is not None
     assert len(found.select(np.array(truth) == 1).truth) == 20
 

@@ -109,7 +109,13 @@ def test_the_report_names_its_models(case: Path) -> None:
 
 def test_the_page_shows_models_and_scorers(case: Path) -> None:
     page = (case / "report.html").read_text()
-    for words in ("steady-tumour", "steady-segment", "nothing: random weights", "Cells and pixels"):
+    for words in (
+        "steady-tumour",
+        "steady-segment",
+        "nothing: random weights",
+        "Cells and pixels",
+        "HER2 pixels",
+    ):
         assert words in page
 
 

@@ -13,6 +13,7 @@ from napari_her2.store import read_multiscale
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_her2.case import RasterName
     from napari_her2.exchange import Area
     from napari_her2.pipeline.gate import Gate
     from napari_her2.pipeline.run import Run
@@ -35,10 +36,13 @@ def case_pictures(run: Run, gate: Gate) -> list[Picture]:
     pictures.append(
         Picture("HER2 IHC", "As scanned; the tumour area is outlined if known.", _outlined(run.ihc, tumour))
     )
-    labels = _labels(run, max(plain.shape[:2]))
-    pictures.append(
-        Picture("HER2 classes", "Evaluable tumour cells by class.", draw_labels(_paled(plain), labels))
-    )
+    kinds: list[tuple[RasterName, str, str]] = [("her2", "HER2 classes", "Evaluable tumour cells by class.")]
+    if "segment_model" in run.asked:
+        seen = f"Pixels where cells count, as {run.models['segment_model'].spec.name} sees them."
+        kinds.append(("segmentation", "HER2 pixels", seen))
+    for name, title, caption in kinds:
+        labels = _labels(run, name, max(plain.shape[:2]))
+        pictures.append(Picture(title, caption, draw_labels(_paled(plain), labels)))
     return pictures
 
 
@@ -49,9 +53,9 @@ def _outlined(slide: Slide, areas: list[Area]) -> NDArray[np.uint8]:
     return draw_outlines(thumbnail, rings)
 
 
-def _labels(run: Run, wanted_px: int) -> NDArray[np.uint8]:
+def _labels(run: Run, name: RasterName, wanted_px: int) -> NDArray[np.uint8]:
     """Return the coarsest level of the classes that is still fine enough."""
-    levels = read_multiscale(run.files.raster("her2")).levels
+    levels = read_multiscale(run.files.raster(name)).levels
     fine = [level for level in levels if max(level.shape) >= wanted_px]
     return np.asarray((fine or levels)[-1 if fine else 0][:], np.uint8)
 

@@ -301,10 +301,10 @@ def _of_groups(found: Predictions, case: NDArray[np.intp], cases: int) -> Iterat
     """Yield accuracy and called events of the samples of each group."""
     group = np.full(len(case), "") if found.group is None else found.group
     called = np.isin(found.predicted, [found.classes.index(name) for name in found.event])
-    event = f"called {' or '.join(found.event)} in"
+    event = f"called {' or '.join(found.event)}, group"
     for name in sorted(set(group.tolist()) - {""}):
         inside = group == name
-        for figure, hits in (("accuracy in", found.predicted == found.truth), (event, called)):
+        for figure, hits in (("accuracy, group", found.predicted == found.truth), (event, called)):
             pair = np.column_stack([hits & inside, inside]).astype(np.float64)
             yield Measure(figure, name, _on(sum_by_case(pair, case, cases), _first_of_second), ratio=True)
 
