@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from skimage.registration import phase_cross_correlation
 
 from napari_her2.errors import NoResolutionError, SlideError
 from napari_her2.geometry import Box
-from napari_her2.slides import describe, open_slide
+from napari_her2.slides import describe, dicom_exact, open_slide
+from napari_her2.slides.dicom import DicomSource
+from napari_her2.slides.dicom_exact import ExactDicomSource
 from napari_her2.slides.openslide_source import OpenSlideSource
 from napari_her2.slides.slide import Slide
 
@@ -70,6 +73,41 @@ def test_dicom_equals_svs_within_jpeg_error(shared_data):
         assert np.abs(corner).mean() < 5
         assert dicom.icc is not None
         assert dicom.associated_image("macro").shape == (431, 1280, 3)
+
+
+@pytest.mark.parametrize("file", ["", "3.dcm"])
+def test_both_readers_of_dicom_agree_exactly(shared_data, monkeypatch, file):
+    folder = shared_data(CMU_DICOM)
+    monkeypatch.chdir(folder.parent)
+    path = Path(folder.name) / file
+    with open_slide(path) as quick:
+        assert isinstance(quick._source, ExactDicomSource)
+        monkeypatch.setitem(dicom_exact.PLAIN, "dicom.BitsStored", "12")
+        with open_slide(path) as slow:
+            assert isinstance(slow._source, DicomSource)
+            whole = Box.of_shape(quick.shape)
+            assert np.array_equal(quick.read(whole), slow.read(whole))
+            assert describe(quick) == describe(slow)
+            assert (quick.icc, quick.files, quick.sha256()) == (slow.icc, slow.files, slow.sha256())
+            for name in ("label", "macro"):  # wsidicom shrinks the thumbnail
+                both = [slide.associated_image(name).astype(int) for slide in (quick, slow)]
+                assert np.abs(both[0] - both[1]).max() <= 1, name
+
+
+def test_two_dicom_slides_in_a_folder_are_asked_about(shared_data, tmp_path):
+    import pydicom
+
+    folder = tmp_path / "two"
+    folder.mkdir()
+    for file in shared_data(CMU_DICOM).iterdir():
+        shutil.copyfile(file, folder / file.name)
+    other = pydicom.dcmread(folder / "2.dcm")
+    other.SeriesInstanceUID = "1.2.3.4"
+    other.save_as(folder / "9.dcm")
+    with pytest.raises(SlideError, match="2 DICOM slides"):
+        open_slide(folder)
+    with open_slide(folder / "9.dcm") as slide:
+        assert (slide.name, [file.name for file in slide.files]) == ("9.dcm", ["9.dcm"])
 
 
 def test_dicom_folder_and_any_of_its_files_are_one_slide(shared_data):

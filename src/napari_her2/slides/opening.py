@@ -75,22 +75,20 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _from_folder(path: Path) -> Source:
-    from napari_her2.slides.dicom import DicomSource, dicom_files
+    from napari_her2.slides.dicom import dicom_files
     from napari_her2.slides.ome_zarr import OmeZarrSource, is_zarr_folder
 
     if is_zarr_folder(path):
         return OmeZarrSource(path)
     if dicom_files(path):
-        return DicomSource(path)
+        return _dicom_source(path)
     name = path.resolve().name or "this"
     raise SlideError(f"{name} is a folder without a slide: give a file, an OME-Zarr or a DICOM folder")
 
 
 def _from_file(path: Path, head: bytes) -> Source:
     if head[DICOM_PREAMBLE:] == DICOM_MAGIC:
-        from napari_her2.slides.dicom import DicomSource
-
-        return DicomSource(path)
+        return _dicom_source(path)
     if head.startswith(PNG_MAGIC):
         return _picture(path)
     # Vendors' formats come before TIFF and JPEG: some are TIFF, and the index file of MIRAX is a JPEG.
@@ -112,6 +110,15 @@ def _from_plain_file(path: Path, head: bytes) -> Source:
     if head.startswith(JPEG_MAGIC):
         return _picture(path)
     raise SlideError(f"{path.name} is not a slide: give {READABLE}")
+
+
+def _dicom_source(path: Path) -> Source:
+    """Read DICOM through OpenSlide where that is exact, else through wsidicom, which reads all kinds."""
+    from napari_her2.slides.dicom import DicomSource, dicom_files
+    from napari_her2.slides.dicom_exact import exact_dicom
+
+    folder = path if path.is_dir() else path.parent
+    return exact_dicom(path, dicom_files(folder)) or DicomSource(path)
 
 
 def _picture(path: Path) -> Source:

@@ -12,6 +12,7 @@ from napari_her2.slides.resolution import plausible
 from napari_her2.slides.source import Facts, Grid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import openslide
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenSlideSource", "openslide_vendor"]
 
-DENSE_VENDORS = {"aperio"}  # their scanners store every tile, so a transparent one is lost
+DENSE_VENDORS = {"aperio", "dicom"}  # every tile is stored (of DICOM: in those that are read here)
 TILE_PX = 512  # where the file names no tile, or one that is too small or large
 OWN_CACHE_BYTES = 32 * 2**20  # of OpenSlide, for all slides: its tiles may overlap ours
 
@@ -53,7 +54,7 @@ class OpenSlideSource:
             self._handle.set_cache(_shared_cache())
         except openslide.OpenSlideError as error:
             raise self._unreadable(error) from error
-        properties = self._handle.properties
+        self.properties = properties = dict(self._handle.properties)
         self._background_is_stored = properties.get("openslide.vendor") in DENSE_VENDORS
         self._downsamples = tuple(self._handle.level_downsamples)
         self.facts = Facts(
@@ -124,7 +125,7 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def _um_per_px(properties: openslide._PropertyMap) -> tuple[float, float] | None:
+def _um_per_px(properties: Mapping[str, str]) -> tuple[float, float] | None:
     rows, cols = (_number(properties.get(f"openslide.mpp-{axis}")) for axis in "yx")
     return None if rows is None or cols is None else plausible(rows, cols)
 
