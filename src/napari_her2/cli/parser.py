@@ -191,9 +191,9 @@ def _score(commands: Commands) -> None:
     parser.add_argument("--roi", type=Path, metavar="FILE.geojson", help="tumour area drawn by a person")
     parser.add_argument("--rule", metavar="NAME", help="guideline; see `rule --list`")
     parser.add_argument("--ish", type=json_object, metavar="JSON", help="what ISH found")
-    parser.add_argument("--engine", choices=("classical", "transformer"))
+    parser.add_argument("--engine", choices=("classical", "transformer"), help="default classical")
     for model in ("tumour", "stain", "segment"):
-        parser.add_argument(f"--{model}-model", metavar="NAME")
+        parser.add_argument(f"--{model}-model", metavar="NAME", help="of the transformer engine")
     parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps")
     parser.add_argument("--min-cells", type=positive_int, metavar="N", help="default 100, pictures 20")
     parser.add_argument("--restart", action="store_true", help="forget what CASE holds and begin anew")
