@@ -15,6 +15,7 @@ from napari_her2.cells import (
     CellSettings,
     separates_faint,
 )
+from napari_her2.pipeline.doubts import doubt_of_size, hardly_her2, odd_nucleus_um2, unusual_pattern
 from napari_her2.pipeline.patches import patch_counts
 from napari_her2.pipeline.scorers import model_doubts, scorer_scores, scorers_disagree
 from napari_her2.scoring import (
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["Verdict", "judge"]
 
 EPITHELIAL_FROM: Final = 0.5
-MOST_UNUSUAL_PERCENT: Final = 100 / 3
-"""More incomplete strong staining than this is hardly HER2 of breast (cytoplasm, mucin, another antibody)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -116,6 +115,8 @@ def judge(
     )
     empty = gate.tissue.reason and f"{run.ihc.name}: {gate.tissue.reason}"
     call = _as_far_as_seen(run, call, gate, empty or looks.reason)
+    doubt = doubt_of_size(cells.nucleus_area_um2, run.ihc.um_per_px)
+    call = replace(call, reason=" ".join([call.reason, *doubt]))
     scores = scorer_scores(run, call, summary, patches, pixels)
     call = _with_models(run, call, scores)
     return Verdict(call=call, summary=summary, controls=controls, scores=scores)
@@ -155,7 +156,8 @@ def _flags(run: Run, gate: Gate, summary: CellSummary, cells: CellTable) -> tupl
         "tumour_unconfirmed": not gate.confirmed,
         "needs_review": doubtful,
         "coarse_pixels": not separates_faint(run.ihc),
-        "out_of_distribution": summary.percent["unusual"] > MOST_UNUSUAL_PERCENT,
+        "unusual_pattern": unusual_pattern(summary.percent),
+        "out_of_distribution": hardly_her2(summary.percent) or odd_nucleus_um2(cells.nucleus_area_um2) > 0,
     }
     return tuple(flag for flag, holds in found.items() if holds)
 
