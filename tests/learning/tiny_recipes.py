@@ -11,6 +11,7 @@ MASKFORMER = {
     "embed_dim": 8, "depths": (1, 1, 1, 1), "heads": (1, 1, 1, 1), "window": 4, "fpn": 32,
     "mask_features": 32, "decoder_layers": 1, "decoder_dim": 16, "decoder_heads": 2, "queries": 6,
 }  # fmt: skip
+PLAIN = {"in_situ": 0, "artefacts": 0, "control": 0}
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "tumour": ("tumour-tiny", VIT),
     "stain": ("stain-tiny-224", VIT),
@@ -28,9 +29,9 @@ def content(task: str = "tumour", **schedule: Any) -> dict[str, Any]:
         "options": options,
         "name": f"{task}-toy",
         "seed": 3,
-        "data": {"phantoms": {"size_um": [400, 450], "pool": 2, "validation": 4}},
+        "data": {"phantoms": {**PLAIN, "size_um": [400, 420], "pool": 2, "validation": 4}},
         "schedule": {
-            "epochs": 2, "patches_per_epoch": 12, "stages": [stage], "precision": "float32", "ema": 0.5,
+            "epochs": 2, "patches_per_epoch": 8, "stages": [stage], "precision": "float32", "ema": 0.5,
             **schedule,
         },
     }  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_her2.events import Progress, StageDone
+from napari_her2.learning.bundles import case_patches
 from napari_her2.learning.folders import labelled_patches
 from napari_her2.learning.phantom_data import PhantomBlocks
 from napari_her2.learning.sources import FixedSource, MixedSource, PatchSource, PhantomSource
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_her2.events import Steps
-    from napari_her2.learning.folders import FilePatch
     from napari_her2.learning.patch import Patch
     from napari_her2.learning.recipe import Recipe, Stage
+    from napari_her2.learning.sources import LabelledPatch
 
 __all__ = ["TrainingData", "phantom_patches", "prepare"]
 
@@ -40,7 +41,7 @@ class TrainingData:
     """
 
     recipe: Recipe
-    stored: list[tuple[float, list[FilePatch]]]
+    stored: list[tuple[float, list[LabelledPatch]]]
     validation: list[Patch]
     told: str
 
@@ -116,9 +117,13 @@ def prepare(recipe: Recipe) -> Steps[TrainingData]:
     return TrainingData(recipe, stored, validation, "; ".join(told))
 
 
-def _stored(recipe: Recipe) -> Iterator[tuple[float, list[FilePatch], str]]:
+def _stored(recipe: Recipe) -> Iterator[tuple[float, list[LabelledPatch], str]]:
     data = recipe.data
     if data.patches is not None:
         patches = labelled_patches(data.patches, recipe)
         cases = len({patch.case for patch in patches})
-        yield data.patches.weight, patches, f"{len(patches)} labelled patches of {cases} cases"
+        yield data.patches.weight, list(patches), f"{len(patches)} labelled patches of {cases} cases"
+    if data.cases is not None:
+        places = case_patches(data.cases, recipe)
+        told = f"{len(places)} patches of {len(data.cases.folders)} annotated cases"
+        yield data.cases.weight, list(places), told

@@ -17,11 +17,19 @@ if TYPE_CHECKING:
     from napari_her2.learning.patch import Patch
     from napari_her2.learning.phantom_data import PhantomBlocks
 
-__all__ = ["FixedSource", "MixedSource", "PatchSource", "PhantomSource", "StoredPatch", "chosen"]
+__all__ = ["FixedSource", "LabelledPatch", "MixedSource", "PatchSource", "PhantomSource", "chosen"]
 
 
-class StoredPatch(Protocol):
+class LabelledPatch(Protocol):
     """A patch that is read when it is wanted."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def case(self) -> str:
+        """For splits."""
 
     @property
     def kind(self) -> int:
@@ -86,7 +94,7 @@ class PhantomSource:
 class FixedSource:
     """Patches that are there, of folders and cases; each is read when it is wanted."""
 
-    def __init__(self, patches: Sequence[StoredPatch], balance: float) -> None:
+    def __init__(self, patches: Sequence[LabelledPatch], balance: float) -> None:
         self._patches, self._balance = patches, balance
 
     def batch(self, step: int, count: int, rng: np.random.Generator) -> list[Patch]:
