@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from napari_her2.cells.membrane import Borders
-from napari_her2.cells.tile import NUCLEUS_COLUMNS, Measured
+from napari_her2.cells.tile import NUCLEUS_COLUMNS, OUTLINE_COLUMNS, Measured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,10 +34,11 @@ def assemble(tiles: Sequence[Measured]) -> Measured:
         [new_row[t.borders.cell + start] for t, start in zip(tiles, starts, strict=True)], np.int64
     )
     far = _column([t.far for t in tiles], np.complex128)
+    single = (*NUCLEUS_COLUMNS, *OUTLINE_COLUMNS)
     return Measured(
         row=place.real[order],
         col=place.imag[order],
-        **{name: _column([getattr(t, name) for t in tiles], np.float32)[order] for name in NUCLEUS_COLUMNS},
+        **{name: _column([getattr(t, name) for t in tiles], np.float32)[order] for name in single},
         borders=_sorted(_borders(tiles, cell, _rows_of(far, place[order]))),
         far=far,
     )
@@ -56,7 +57,7 @@ def _rows_of(far: NDArray[np.complex128], place: NDArray[np.complex128]) -> NDAr
 
 
 def _borders(tiles: Sequence[Measured], cell: NDArray[np.int64], neighbour: NDArray[np.int64]) -> Borders:
-    names = ("rays", "stained", "traced", "mass", "height_od", "width_um")
+    names = ("rays", "stained", "traced", "mass", "response_od", "height_od", "width_um")
     columns = {name: _column([getattr(t.borders, name) for t in tiles], np.float32) for name in names}
     return Borders(cell=cell, neighbour=neighbour, **columns)
 

@@ -54,40 +54,31 @@ class Membranes:
     own_mass: NDArray[np.float32]
 
 
-def own_membranes(borders: Borders, count: int, settings: CellSettings) -> Membranes:
+def own_membranes(borders: Borders, stained: NDArray[np.bool_]) -> Membranes:
     """Attribute each border to its two cells.
 
     Parameters
     ----------
     borders : Borders
         Sorted by cell; ``neighbour`` is a row, -1 for nobody.
-    count : int
-        Number of cells.
-    settings : CellSettings
+    stained : bool ndarray of shape (cells,)
+        Whether a cell has a membrane at all, see :mod:`napari_her2.cells.faint`. Where it has, lines
+        that only may be stained count as well.
     """
+    count = len(stained)
     own = _own_mass(borders, count)
     mine = _share(own, borders)
     rays = np.maximum(_sum(borders.cell, borders.rays, count), 1)
-    sure = _sum(borders.cell, mine * borders.stained, count) / rays
-    believed = sure >= settings.stained_from
-    trusting = _company(borders, believed, count) >= settings.company_from
-    weight = mine * np.where(trusting[borders.cell], borders.traced, borders.stained)
-    stained = _sum(borders.cell, weight, count)
-    completeness, some = stained / rays, np.maximum(stained, 1e-6)
+    weight = mine * np.where(stained[borders.cell], borders.traced, borders.stained)
+    found = _sum(borders.cell, weight, count)
+    completeness, some = found / rays, np.maximum(found, 1e-6)
     return Membranes(
-        stained=completeness >= np.where(trusting, settings.traced_from, settings.stained_from),
+        stained=stained,
         completeness=completeness.astype(np.float32),
         intensity_od=(_sum(borders.cell, weight * borders.height_od, count) / some).astype(np.float32),
         width_um=(_sum(borders.cell, weight * borders.width_um, count) / some).astype(np.float32),
         own_mass=own.astype(np.float32),
     )
-
-
-def _company(borders: Borders, believed: NDArray[np.bool_], count: int) -> NDArray[np.float64]:
-    """Share of a cell's neighbours that are stained, weighted by the borders; 0 without neighbours."""
-    weight = np.where(borders.neighbour >= 0, borders.rays, 0)
-    total = np.maximum(_sum(borders.cell, weight, count), 1)
-    return _sum(borders.cell, weight * believed[borders.neighbour], count) / total if count else total
 
 
 def _sum(of: NDArray[np.int64], values: NDArray[np.floating], count: int) -> NDArray[np.float64]:
@@ -131,16 +122,14 @@ def class_codes(membranes: Membranes, settings: CellSettings) -> NDArray[np.uint
     """Class of each cell, as an index in ``vocabulary.CELL_CLASSES`` (ASCO/CAP 2018/2023, cell by cell).
 
     Complete and intense: 3+; complete and weak to moderate: 2+; incomplete and moderate to intense:
-    unusual; faint: 1+, if the line is as thin as a faint membrane; else 0.
+    unusual; else faint: 1+; without stain: 0.
     """
     code = {name: i for i, name in enumerate(CELL_CLASSES)}
-    thin, thick = settings.faint_width_um
     complete = membranes.stained & (membranes.completeness >= settings.complete_from)
     weak, moderate, intense = (
         membranes.intensity_od >= level
         for level in (settings.weak_od, settings.moderate_od, settings.intense_od)
     )
-    is_line = (membranes.width_um >= thin) & (membranes.width_um <= thick)
-    choices = [complete & intense, complete & weak, membranes.stained & moderate, membranes.stained & is_line]
+    choices = [complete & intense, complete & weak, membranes.stained & moderate, membranes.stained]
     codes = [code["3+"], code["2+"], code["unusual"], code["1+"]]
     return np.select(choices, codes, code["0"]).astype(np.uint8)

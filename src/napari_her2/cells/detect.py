@@ -13,6 +13,7 @@ import numpy as np
 from napari_her2.cells.assemble import assemble
 from napari_her2.cells.classify import class_codes, own_membranes
 from napari_her2.cells.epithelium import epithelial_scores
+from napari_her2.cells.faint import stained_share
 from napari_her2.cells.plan import WorkLevel, measure_stain, read_work, work_level
 from napari_her2.cells.settings import COARSEST_FAINT_UM_PER_PX, CellSettings
 from napari_her2.cells.table import CellTable
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
     from napari_her2.slides import Slide
     from napari_her2.tissue import TissueMask
 
-__all__ = ["detect_cells", "separates_faint", "slide_stain"]
+__all__ = ["detect_cells", "measure_cells", "separates_faint", "slide_stain"]
 
 EDGE_UM: Final = 6.0
 """Cells whose centre lies nearer to the image's edge are cut and do not count."""
+
+SURE: Final = 0.5
+"""Probability from which a cell counts as stained."""
 
 _USABLE: Final = 1
 _BACKGROUND: Final = 0
@@ -93,6 +97,30 @@ def detect_cells(
     chosen = (settings or CellSettings()).at(work.um_per_px)
     area = _area(slide, region, work)
     stain = stain or measure_stain(slide, work, area, mask)
+    cells = yield from _measured(slide, work, stain, chosen, (area, mask, kept))
+    table = _judged(_table(cells, work, stain, chosen), slide, mask, region, chosen)
+    yield StageDone("cells", perf_counter() - began)
+    return table
+
+
+def measure_cells(slide: Slide, settings: CellSettings | None = None) -> Steps[Measured]:
+    """Measure the cells of a whole slide without classing them: what the weights are fitted on."""
+    work = work_level(slide)
+    area = _area(slide, None, work)
+    chosen = (settings or CellSettings()).at(work.um_per_px)
+    return (
+        yield from _measured(slide, work, measure_stain(slide, work, area, None), chosen, (area, None, None))
+    )
+
+
+def _measured(
+    slide: Slide,
+    work: WorkLevel,
+    stain: TileStain,
+    chosen: CellSettings,
+    where: tuple[Box, TissueMask | None, TileKeeper | None],
+) -> Steps[Measured]:
+    area, mask, kept = where
     tiles = [own for own in _tiles(area, chosen, work) if mask is None or _has_tissue(mask, own, work)]
     yield Progress("cells", 0, len(tiles))
     parts: list[Measured] = []
@@ -100,10 +128,7 @@ def detect_cells(
     for part in _in_threads(measure, chosen, tiles):
         parts.append(part)
         yield Progress("cells", len(parts), len(tiles))
-    table = _table(assemble(parts), work, stain, chosen)
-    table = _judged(table, slide, mask, region, chosen)
-    yield StageDone("cells", perf_counter() - began)
-    return table
+    return assemble(parts)
 
 
 def _area(slide: Slide, region: Box | None, work: WorkLevel) -> Box:
@@ -189,7 +214,8 @@ def _one_tile(slide: Slide, work: WorkLevel, stain: TileStain, settings: CellSet
 
 
 def _table(cells: Measured, work: WorkLevel, stain: TileStain, settings: CellSettings) -> CellTable:
-    membranes = own_membranes(cells.borders, len(cells), settings)
+    stained = stained_share(cells, factor=settings.faint_factor) >= SURE
+    membranes = own_membranes(cells.borders, stained)
     epithelial = epithelial_scores(cells, membranes, stain.nucleus_od)
     codes = class_codes(membranes, settings)
     if work.um_per_px > COARSEST_FAINT_UM_PER_PX:

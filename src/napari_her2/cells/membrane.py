@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from napari_her2.cells.lines import along_best, responses
 from napari_her2.cells.polar import (
     ACROSS,
     BESIDE_UM,
@@ -58,8 +59,12 @@ class Rays:
         Full width at half height.
     neighbour : int32
         Label of the cell on the far side; 0 if there is none.
+    response_od : float32
+        Answer of the line to :func:`~napari_her2.cells.lines.responses`, on a path of its own.
     level_od : float32 (cells,)
         DAB of the cytoplasm on both sides of the line, median over the rays.
+    bright_od : float32 (cells,)
+        The same answer for the best *bright* line, its upper quartile: what grain alone can feign.
     """
 
     sharpness_od: NDArray[np.float32]
@@ -67,16 +72,18 @@ class Rays:
     excess_od: NDArray[np.float32]
     mass: NDArray[np.float32]
     width_um: NDArray[np.float32]
+    response_od: NDArray[np.float32]
     neighbour: NDArray[np.int32]
     level_od: NDArray[np.float32]
+    bright_od: NDArray[np.float32]
 
     @classmethod
     def joined(cls, parts: list[Rays]) -> Rays:
         """Rays of several chunks of cells."""
         if not parts:
-            empty = np.empty((0, RAYS), np.float32)
-            floats = dict.fromkeys(cls.__slots__[:-2], empty)
-            return cls(**floats, neighbour=empty.astype(np.int32), level_od=np.empty(0, np.float32))
+            none, empty = np.empty(0, np.float32), np.empty((0, RAYS), np.float32)
+            floats = dict.fromkeys(cls.__slots__[:-3], empty)
+            return cls(**floats, neighbour=empty.astype(np.int32), level_od=none, bright_od=none)
         return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in cls.__slots__})
 
 
@@ -94,6 +101,7 @@ def _measure(
 ) -> Rays:
     seen = unroll(rasters, centres, names, growth_um)
     line = follow(ridge(seen.brown), seen.allowed)
+    dark, bright = responses(seen.brown)
     across = cross_sections(rasters.brown, rasters.um_per_px, centres, line)
     peak = across[..., ACROSS]
     beside = np.maximum(*_flanks(across, BESIDE_UM, np.max))
@@ -108,7 +116,9 @@ def _measure(
         mass=_mass(across, cytoplasm, outer),
         width_um=_width(across, peak - 0.5 * (peak - away)),
         neighbour=_beyond(seen.territory, line, names),
+        response_od=along_best(dark, seen.allowed),
         level_od=np.median(away, axis=1),
+        bright_od=np.percentile(along_best(bright, seen.allowed), 75, axis=1).astype(np.float32),
     )
 
 
@@ -162,8 +172,8 @@ class Borders:
         Row of the cell and of its neighbour in the table of cells; -1 where nobody is beyond.
     rays, stained, traced : float32
         Number of rays, of those that surely carry a membrane, and of those that may carry one.
-    mass : float32
-        Mean mass over all rays.
+    mass, response_od : float32
+        Means over all rays.
     height_od, width_um : float32
         Means over the traced rays; 0 without.
     """
@@ -174,6 +184,7 @@ class Borders:
     stained: NDArray[np.float32]
     traced: NDArray[np.float32]
     mass: NDArray[np.float32]
+    response_od: NDArray[np.float32]
     height_od: NDArray[np.float32]
     width_um: NDArray[np.float32]
 
@@ -242,6 +253,7 @@ def borders_of(rays: Rays, faint_od: NDArray[np.floating], trace_share: float) -
         "stained": total(stained),
         "traced": k,
         "mass": total(rays.mass) / n,
+        "response_od": total(rays.response_od) / n,
         "height_od": total(rays.height_od * traced) / np.maximum(k, 1),
         "width_um": total(rays.width_um * traced) / np.maximum(k, 1),
     }

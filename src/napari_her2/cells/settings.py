@@ -33,20 +33,16 @@ class CellSettings:
         ``faint_od + grain_weight * grain + level_weight * level``, with the grain of the slide's
         unstained cytoplasm and the level of the cell's own. Grain alone stays below it 19 times of 20.
     faint_factor : float
-        By which all of that is multiplied; 1 unless a negative control asked for more.
+        By which all of that is multiplied, and what any staining must exceed; 1 unless a negative control
+        asked for more.
     weak_od, moderate_od, intense_od : float
         Mean height of the stained line above its surroundings from which it is weak (a complete
         membrane is then 2+), moderate (an incomplete one is then unusual), intense.
-    faint_width_um : tuple of 2 floats
-        Width that a faint line must have: a faint membrane is 0.64 um wide (Scheel et al. 2018),
-        about 1.2 um behind optics and smoothing; clumps of grain are broader or mere specks.
     trace_share : float
-        Share of that sharpness which is enough for a *trace*: a line that may be a membrane.
-    stained_from, complete_from : float
-        Completeness from which a membrane is stained at all (1+) and complete (2+, 3+).
-    company_from, traced_from : float
-        Where this share of a cell's neighbours is stained, traces are believed, and completeness
-        from ``traced_from`` is stained: faint membranes come in populations, false ones alone.
+        Share of that sharpness which is enough for a *trace*: a line that may be a membrane. Traces
+        count in cells that are stained at all (:mod:`napari_her2.cells.faint`).
+    complete_from : float
+        Completeness from which a membrane is complete (2+, 3+).
     epithelial_from : float
         Score from which a nucleus is taken for invasive epithelium.
     max_growth_um : float
@@ -65,11 +61,7 @@ class CellSettings:
     weak_od: float = 0.16
     moderate_od: float = 0.25
     intense_od: float = 0.66
-    faint_width_um: tuple[float, float] = (0.9, 1.5)
-    stained_from: float = 0.17
     complete_from: float = 0.68
-    company_from: float = 0.2
-    traced_from: float = 0.055
     epithelial_from: float = 0.5
     max_growth_um: float = 8.0
     tile_px: int = 2048
@@ -81,15 +73,10 @@ class CellSettings:
                 "densities must rise: 0 < faint_od < weak_od <= moderate_od < intense_od, got "
                 f"{self.faint_od}, {self.weak_od}, {self.moderate_od}, {self.intense_od}"
             )
-        if not 0 < self.stained_from < self.complete_from <= 1:
+        if not (0 < self.complete_from <= 1 and 0 < self.trace_share <= 1):
             raise ValueError(
-                "completeness must rise: 0 < stained_from < complete_from <= 1, got "
-                f"{self.stained_from}, {self.complete_from}"
-            )
-        if not (0 < self.trace_share <= 1 and 0 < self.traced_from <= self.stained_from):
-            raise ValueError(
-                "a trace is less than a membrane: trace_share in (0, 1], traced_from in (0, stained_from], "
-                f"got {self.trace_share}, {self.traced_from}"
+                "complete_from and trace_share must lie in (0, 1], got "
+                f"{self.complete_from}, {self.trace_share}"
             )
         if not 2 <= self.max_growth_um <= 12:
             raise ValueError(f"max_growth_um must lie in 2..12, got {self.max_growth_um}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_her2.cells.settings import CellSettings
     from napari_her2.geometry import Box
 
-__all__ = ["HALO_UM", "Measured", "align_px", "cells_in_tile"]
+__all__ = ["HALO_UM", "OUTLINE_COLUMNS", "Measured", "align_px", "cells_in_tile"]
 
 HALO_UM: Final = 44.0
 """Around a tile: the reach of a cell (15), its neighbour's nucleus (13), what its threshold looks at (16)."""
@@ -35,6 +35,9 @@ class Measured:
         Centroids in working pixels of the slide, corner-based.
     area_um2, length_um, breadth_um, density_od, spread_od, contrast_od : float32
         Of the nucleus, see :class:`~napari_her2.cells.nuclei.Nuclei`.
+    line_od, arc_od, bright_od, level_od : float32
+        Of the outline: upper quartile and best arc of its response, response of the best bright line,
+        DAB of the cytoplasm beside it; see :class:`~napari_her2.cells.membrane.Rays`.
     borders : Borders
         ``borders.cell`` counts rows of this value; neighbours are given by ``far``.
     far : complex128
@@ -49,6 +52,10 @@ class Measured:
     density_od: NDArray[np.float32]
     spread_od: NDArray[np.float32]
     contrast_od: NDArray[np.float32]
+    line_od: NDArray[np.float32]
+    arc_od: NDArray[np.float32]
+    bright_od: NDArray[np.float32]
+    level_od: NDArray[np.float32]
     borders: Borders
     far: NDArray[np.complex128]
 
@@ -57,6 +64,9 @@ class Measured:
 
 
 NUCLEUS_COLUMNS: Final = ("area_um2", "length_um", "breadth_um", "density_od", "spread_od", "contrast_od")
+OUTLINE_COLUMNS: Final = ("line_od", "arc_od", "bright_od", "level_od")
+
+ARC_RAYS: Final = 16
 
 
 def align_px(um_per_px: float) -> int:
@@ -106,7 +116,7 @@ def cells_in_tile(
     )
     local = nuclei.anchor * scale + np.rint((nuclei.shift + 0.5) * scale * 32) / 32
     rays = measure_rays(rasters, local[inside], names, settings.max_growth_um)
-    return _measured(nuclei, centres, inside, _borders(rays, stain, settings))
+    return _measured(nuclei, centres, inside, rays, _borders(rays, stain, settings))
 
 
 def _borders(rays: Rays, stain: TileStain, settings: CellSettings) -> Borders:
@@ -118,14 +128,26 @@ def _within(centres: NDArray[np.float64], box: Box) -> NDArray[np.bool_]:
     return np.asarray(((centres >= low) & (centres < high)).all(axis=1))
 
 
+def _best_arc(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Greatest mean over ``ARC_RAYS`` neighbouring rays, (cells,)."""
+    closed = np.concatenate([values, values[:, : ARC_RAYS - 1]], axis=1)
+    upto = np.cumsum(np.pad(closed, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+    means = (upto[:, ARC_RAYS:] - upto[:, :-ARC_RAYS]) / ARC_RAYS
+    return means.max(axis=1, initial=-1.0).astype(np.float32)
+
+
 def _measured(
-    nuclei: Nuclei, centres: NDArray[np.float64], inside: NDArray[np.bool_], borders: Borders
+    nuclei: Nuclei, centres: NDArray[np.float64], inside: NDArray[np.bool_], rays: Rays, borders: Borders
 ) -> Measured:
     place = np.concatenate([[np.nan + 0j], centres[:, 0] + 1j * centres[:, 1]])
     return Measured(
         row=centres[inside, 0],
         col=centres[inside, 1],
         **{name: getattr(nuclei, name)[inside] for name in NUCLEUS_COLUMNS},
+        line_od=np.percentile(rays.response_od, 75, axis=1).astype(np.float32),
+        arc_od=_best_arc(rays.response_od),
+        bright_od=rays.bright_od,
+        level_od=rays.level_od,
         borders=borders,
         far=place[borders.neighbour],
     )
