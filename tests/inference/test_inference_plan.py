@@ -134,6 +134,20 @@ def test_devices_that_are_not_there(wish: str) -> None:
         pick_device(wish)
 
 
+@pytest.mark.parametrize(
+    ("wish", "threads"), [("1", 1), ("1,2", 1), ("0", None), ("many", None), (None, None)]
+)
+def test_a_process_that_is_told_to_leave_room_does(
+    wish: str | None, threads: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads on a core that others use as well wait for each other most of the time."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    cores = pick_device("cpu").threads
+    if wish is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", wish)
+    assert pick_device("cpu").threads == (threads or cores)
+
+
 def test_a_device_is_always_found() -> None:
     assert pick_device("cpu").name == "cpu"
     assert pick_device("cpu").threads >= 1

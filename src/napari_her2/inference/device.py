@@ -49,10 +49,10 @@ class Device:
 
 
 def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use; OMP_NUM_THREADS, by which others are left room, is respected."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wish = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return min(cores, int(wish)) if wish.isdecimal() and int(wish) else cores
 
 
 def pick_device(wish: str = "auto") -> Device:
