@@ -37,6 +37,8 @@ class Evidence:
         Sum of ``red``, ``green`` and ``blue``.
     chroma : ndarray
         Largest less smallest of ``red``, ``green`` and ``blue``: 0 for grey.
+    mottle : ndarray
+        The same pixel by pixel, then smoothed: blue nuclei in brown cytoplasm are grey from afar only.
     um_per_px : float
     """
 
@@ -47,6 +49,7 @@ class Evidence:
     texture: Plane
     total: Plane
     chroma: Plane
+    mottle: Plane
     um_per_px: float
 
     def pixels(self, um: float, least: int = 1) -> int:
@@ -72,9 +75,14 @@ def measure(rgb: NDArray[np.uint8], um_per_px: float, white: tuple[float, float,
         dense=smooth(total, min(sigma / 2, 4.0)),
         texture=local_std(total, window),
         total=red + green + blue,
-        chroma=np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue),
+        chroma=_spread(red, green, blue),
+        mottle=smooth(_spread(*planes), sigma),
         um_per_px=um_per_px,
     )
+
+
+def _spread(red: Plane, green: Plane, blue: Plane) -> Plane:
+    return np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
 
 
 def _density(channel: NDArray[np.uint8], white: float) -> Plane:

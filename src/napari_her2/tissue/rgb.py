@@ -74,10 +74,10 @@ def _without(rgb: NDArray[np.uint8], black: Mask, white: tuple[float, float, flo
 
 def _stained(seen: Evidence) -> Mask:
     """Union of colour and darkness; what is pale must have texture, what is grey must lie in tissue."""
-    noise, rough = _background(seen)
+    noise, rough, speckle = _background(seen)
     colour, dark = max(0.025, 5 * noise), max(0.045, 6 * noise)
     textured = seen.texture > max(0.02, 2.5 * rough)
-    tinted = seen.chroma > 0.05 * seen.total + 0.004
+    tinted = np.maximum(seen.chroma, seen.mottle - 3 * speckle) > 0.05 * seen.total + 0.004
     pale = ((seen.chroma > colour) | (seen.dense > dark)) & textured & tinted
     coloured = (seen.chroma > 0.10) & (seen.chroma > 0.07 * seen.total)
     sure = pale | coloured | ((seen.dense > 0.25) & (seen.chroma > 0.05 * seen.total)) | _grey(seen)
@@ -110,12 +110,14 @@ def _grey(seen: Evidence) -> Mask:
     return keep_large(opened, seen.area_px(_GREY_UM2, 9))
 
 
-def _background(seen: Evidence) -> tuple[float, float]:
-    """Noise of the colour and of the texture of empty glass."""
+def _background(seen: Evidence) -> tuple[float, float, float]:
+    """Noise of the colour, of the texture and of single pixels' colour on empty glass."""
     glass = (seen.dense < 0.05) & (seen.chroma < 0.05)
     if np.count_nonzero(glass) < 100:
-        return 0.0, 0.0
-    return float(np.median(seen.chroma[glass])), float(np.median(seen.texture[glass]))
+        return 0.0, 0.0, 0.0
+    planes = seen.chroma, seen.texture, seen.mottle
+    colour, texture, mottle = (float(np.median(plane[glass])) for plane in planes)
+    return colour, texture, mottle
 
 
 def _margin(mask: Mask, seen: Evidence) -> Mask:
