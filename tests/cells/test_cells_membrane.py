@@ -110,7 +110,8 @@ def test_an_unstained_cell_beside_a_stained_one_stays_unstained() -> None:
         (True, 0.9, 0.60, 1.4, "2+"),
         (True, 0.9, 0.90, 1.6, "3+"),
         (True, 0.4, 0.40, 1.4, "unusual"),
-        (True, 0.4, 0.90, 1.6, "unusual"),
+        (True, 0.3, 0.90, 1.6, "unusual"),
+        (True, 0.5, 0.90, 1.6, "3+"),
         (False, 0.9, 0.90, 1.6, "0"),
     ],
 )

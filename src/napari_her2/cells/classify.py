@@ -125,11 +125,12 @@ def class_codes(membranes: Membranes, settings: CellSettings) -> NDArray[np.uint
     unusual; else faint: 1+; without stain: 0.
     """
     code = {name: i for i, name in enumerate(CELL_CLASSES)}
-    complete = membranes.stained & (membranes.completeness >= settings.complete_from)
     weak, moderate, intense = (
         membranes.intensity_od >= level
         for level in (settings.weak_od, settings.moderate_od, settings.intense_od)
     )
+    needed = np.where(intense, settings.intense_complete_from, settings.complete_from)
+    complete = membranes.stained & (membranes.completeness >= needed)
     choices = [complete & intense, complete & weak, membranes.stained & moderate, membranes.stained]
     codes = [code["3+"], code["2+"], code["unusual"], code["1+"]]
     return np.select(choices, codes, code["0"]).astype(np.uint8)

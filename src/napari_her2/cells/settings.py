@@ -41,8 +41,9 @@ class CellSettings:
     trace_share : float
         Share of that sharpness which is enough for a *trace*: a line that may be a membrane. Traces
         count in cells that are stained at all (:mod:`napari_her2.cells.faint`).
-    complete_from : float
-        Completeness from which a membrane is complete (2+, 3+).
+    complete_from, intense_complete_from : float
+        Measured completeness from which a membrane counts as complete: a weak to moderate one (2+), an
+        intense one (3+). Rays that miss the outline make the measured figure smaller than the true one.
     epithelial_from : float
         Score from which a nucleus is taken for invasive epithelium.
     max_growth_um : float
@@ -58,10 +59,11 @@ class CellSettings:
     level_weight: float = 0.165
     faint_factor: float = 1.0
     trace_share: float = 0.71
-    weak_od: float = 0.16
-    moderate_od: float = 0.25
+    weak_od: float = 0.18
+    moderate_od: float = 0.32
     intense_od: float = 0.66
-    complete_from: float = 0.68
+    complete_from: float = 0.58
+    intense_complete_from: float = 0.4
     epithelial_from: float = 0.5
     max_growth_um: float = 8.0
     tile_px: int = 2048
@@ -73,10 +75,10 @@ class CellSettings:
                 "densities must rise: 0 < faint_od < weak_od <= moderate_od < intense_od, got "
                 f"{self.faint_od}, {self.weak_od}, {self.moderate_od}, {self.intense_od}"
             )
-        if not (0 < self.complete_from <= 1 and 0 < self.trace_share <= 1):
+        if not (0 < self.intense_complete_from <= self.complete_from <= 1 and 0 < self.trace_share <= 1):
             raise ValueError(
-                "complete_from and trace_share must lie in (0, 1], got "
-                f"{self.complete_from}, {self.trace_share}"
+                "0 < intense_complete_from <= complete_from <= 1 and 0 < trace_share <= 1 must hold, got "
+                f"{self.intense_complete_from}, {self.complete_from}, {self.trace_share}"
             )
         if not 2 <= self.max_growth_um <= 12:
             raise ValueError(f"max_growth_um must lie in 2..12, got {self.max_growth_um}")
