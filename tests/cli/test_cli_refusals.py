@@ -193,7 +193,7 @@ CASES = [
     Case("bad ish", ALONE + ' --ish {"probe":"triple"}', 2, "ish needs probe"),
     Case("ish no json", ALONE + " --ish positive", 2, "is not JSON"),
     Case("no model", ALONE + " --stain-model best", 4, "best"),
-    Case("transformer", ALONE + " --engine transformer", 4, "classical"),
+    Case("transformer", ALONE + " --engine transformer --stain-model best", 4, "best"),
     Case("device", ALONE + " --device gpu", 2, "gpu"),
     Case("min cells", ALONE + " --min-cells 0", 2, "min-cells"),
     Case("no roi", ALONE + " --roi {tmp}/none.geojson", 3, "none.geojson"),
