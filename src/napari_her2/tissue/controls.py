@@ -30,8 +30,8 @@ def mean_dab(ihc: Slide, mask: TissueMask) -> dict[int, float]:
     Returns
     -------
     dict of piece label to mean DAB concentration (log10 OD, default vectors) over usable tissue
-        At the raster's pixel size, so stroma dilutes it: on phantoms a 3+ control shows 0.23 and more, a
-        control without membrane staining 0.06 and less.
+        At the raster's pixel size, so stroma dilutes it: on twelve phantoms a 3+ control shows 0.45 to 0.64,
+        one without membrane staining 0.05 to 0.17.
     """
     n = max((p.label for p in mask.piece_list), default=0) + 1
     total, count = np.zeros(n), np.zeros(n)

@@ -25,7 +25,7 @@ _NEAR_UM: Final = 100.0
 _OVERLAP: Final = 0.2
 _FRAGMENT: Final = 0.05
 """Of the largest piece: smaller ones are torn-off bits, no controls."""
-_UNSTAINED_OD: Final = 0.13
+_UNSTAINED_OD: Final = 0.3
 _GAP_SHARE: Final = 0.08
 _MOST_COMPARED: Final = 12
 _MOST_POINTS: Final = 20_000
