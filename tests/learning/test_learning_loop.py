@@ -112,6 +112,10 @@ def test_time_ends_the_schedule_properly(tmp_path: Path) -> None:
     found = trained(recipe("stain", epochs=10_000, max_minutes=0.02), tmp_path)
     assert len(found.rows) < 200
     assert found.rows[-1]["learning_rate"] < 0.5 * 5e-4
+    again = trained(recipe("stain", epochs=10_000, max_minutes=0.04), tmp_path)
+    assert len(again.rows) > len(found.rows)
+    times = [row["seconds"] for row in found.rows]
+    assert [row["seconds"] for row in again.rows][: len(times)] == times
 
 
 def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,6 +156,8 @@ class _Run:
             engine.take(tensors)
             engine.low = self.standing.low
         self._began = time.monotonic() - self.standing.seconds
+        over = self.fraction >= 1 or self._out_of_patience(self.standing)
+        self.standing = self.standing.having(done=self.standing.done and over)  # there may be more time now
         self._saved = time.monotonic()
 
     @property
