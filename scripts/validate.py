@@ -216,6 +216,19 @@ def flagged(results: list[Result]) -> str:
     return f"{len(wrong)} of {2 * len(results)} calls differ from the truth; {told} of these are borderline."
 
 
+def aims(results: list[Result]) -> str:
+    """What was asked for, and whether it was reached."""
+    parts = []
+    for mode, name in (("pair", "pairs"), ("alone", "IHC alone")):
+        reports = [(r, getattr(r, mode)) for r in results]
+        exact = sum(report["call"]["score"] == r.truth for r, report in reports)
+        within = sum(max(map(abs, differences(*both))) <= 3 for both in reports)
+        met = "reached" if exact >= 0.95 * len(results) else "**not reached**"
+        held = "reached" if within == len(results) else "**not reached**"
+        parts.append(f"{name}: {exact} of {len(results)} exact ({met}), {within} with all classes ({held})")
+    return f"Aim: the score exact in at least 95 %, every class within 3 points. {'; '.join(parts)}."
+
+
 def by_engine(results: list[Result]) -> str:
     """A table of each engine that scored the pairs, and the two side by side."""
     names = list(results[0].engines)
@@ -297,6 +310,8 @@ difference, in points, between a class's percentage and its truth. Mapping error
 landmarks over the whole slide, tissue or not.
 
 {summary(results)}
+
+{aims(results)}
 
 {flagged(results)} A true share of 9 to 11 % lies within the engine's own error of the threshold: such cases
 are decided by single cells, and what can be asked is that the call is marked borderline.
