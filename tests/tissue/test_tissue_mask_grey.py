@@ -29,9 +29,7 @@ def test_blue_nuclei_in_brown_cytoplasm_are_tissue_although_grey_from_afar() -> 
     rgb = mixed((0.07, 0.09, 0.12), (0.18, 0.15, 0.10))
     density = -np.log10(np.maximum(rgb, 1) / 244.0)
     inner = strand() & (np.abs(np.mgrid[:300, :300] - 150).max(axis=0) < 100)
-    assert np.ptp(density[inner].mean(axis=0)) < 0.02, (
-        "not grey: the test says nothing"
-    )
+    assert np.ptp(density[inner].mean(axis=0)) < 0.02, "not grey: the test says nothing"
     labels = tissue_from_rgb(rgb, UM_PER_PX, WHITE)
     assert (labels[inner] == TISSUE_LABELS["tissue"]).mean() > 0.9
 
