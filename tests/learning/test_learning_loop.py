@@ -62,7 +62,7 @@ def until_killed(wanted: Recipe, out: Path, steps: int) -> None:
     list(islice((event for event in events if event.stage.startswith("epoch")), steps))
 
 
-@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("steps", [2, 3])
 def test_a_killed_run_goes_on_to_the_same_end(
     steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,10 +81,12 @@ def test_a_killed_run_goes_on_to_the_same_end(
             break
     assert any(isinstance(event, Notice) and "going on" in event.text for event in events)
     assert parts.spec.sha256 == whole.spec.sha256
-    timed = {"seconds"}
-    assert [{k: v for k, v in row.items() if k not in timed} for row in parts.rows] == [
-        {k: v for k, v in row.items() if k not in timed} for row in whole.rows
-    ]
+    assert _untimed(parts) == _untimed(whole)
+
+
+def _untimed(found: Trained) -> list[str]:
+    """Rows of the log without their time; as text, for a figure that nothing allowed is nan in both."""
+    return [str({k: v for k, v in row.items() if k != "seconds"}) for row in found.rows]
 
 
 def test_two_runs_of_one_recipe_are_the_same_and_another_seed_is_not(tmp_path: Path) -> None:
@@ -109,10 +111,10 @@ def test_more_time_may_be_given_to_a_run(tmp_path: Path) -> None:
 
 
 def test_time_ends_the_schedule_properly(tmp_path: Path) -> None:
-    found = trained(recipe("stain", epochs=10_000, max_minutes=0.02), tmp_path)
-    assert len(found.rows) < 200
+    found = trained(recipe("stain", epochs=10_000, max_minutes=0.06), tmp_path)
+    assert len(found.rows) < 600
     assert found.rows[-1]["learning_rate"] < 0.5 * 5e-4
-    again = trained(recipe("stain", epochs=10_000, max_minutes=0.04), tmp_path)
+    again = trained(recipe("stain", epochs=10_000, max_minutes=0.12), tmp_path)
     assert len(again.rows) > len(found.rows)
     times = [row["seconds"] for row in found.rows]
     assert [row["seconds"] for row in again.rows][: len(times)] == times
