@@ -120,6 +120,15 @@ def test_time_ends_the_schedule_properly(tmp_path: Path) -> None:
     assert [row["seconds"] for row in again.rows][: len(times)] == times
 
 
+def test_progress_stays_in_range_when_time_cut_an_epoch_short(tmp_path: Path) -> None:
+    long = {"epochs": 10_000, "patches_per_epoch": 400}
+    trained(recipe("stain", max_minutes=0.03, **long), tmp_path)
+    events = list(train(recipe("stain", max_minutes=0.06, **long), tmp_path, device="cpu"))
+    told = [event for event in events if isinstance(event, Progress) and event.stage.startswith("epoch")]
+    assert told
+    assert all(event.total is not None and 0 <= event.done <= event.total for event in told)
+
+
 def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looping, "validated", lambda *_: looping.Validation(1.0, {"auc": 0.5}, 0.5))
     found = trained(recipe("stain", epochs=30, patience=2, patches_per_epoch=4), tmp_path)

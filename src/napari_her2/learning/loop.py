@@ -187,8 +187,8 @@ class _Run:
         size = self.schedule.patches_per_epoch
         while self.fraction < 1 and self.standing.seen < (self.standing.epoch + 1) * size:
             self._step()
-            done = self.standing.seen - self.standing.epoch * size
-            yield Progress(f"epoch {self.standing.epoch + 1}", min(done, size), size, "patches")
+            done = self.standing.seen - self.standing.epoch * size  # below 0 if time cut the last one short
+            yield Progress(f"epoch {self.standing.epoch + 1}", min(max(done, 0), size), size, "patches")
             if time.monotonic() - self._saved > SAVE_EVERY_S:
                 self._save()
 
