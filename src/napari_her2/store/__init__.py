@@ -14,11 +14,13 @@ from napari_her2.store.files import (
     write_bytes,
     write_json,
 )
+from napari_her2.store.label_pyramid import LabelPyramid
 from napari_her2.store.locks import FolderLock
 from napari_her2.store.multiscale import Multiscale, MultiscaleWriter, read_multiscale, write_multiscale
 
 __all__ = [
     "FolderLock",
+    "LabelPyramid",
     "Multiscale",
     "MultiscaleWriter",
     "read_json",

@@ -122,6 +122,38 @@ def _rgba(colour: str) -> list[int]:
     return [int(digits[i : i + 2], 16) for i in range(0, 8, 2)]
 
 
+def create_levels(
+    folder: Path, shape: tuple[int, int], dtype: DTypeLike, about: Mapping[str, Any]
+) -> list[Any]:
+    """Make the empty arrays of a pyramid in a new folder and return them, finest first."""
+    import zarr
+
+    group = zarr.open_group(folder, mode="w", zarr_format=3, attributes=dict(about))
+    return [
+        group.create_array(
+            str(k),
+            shape=size,
+            chunks=(min(CHUNK_PX, size[0]), min(CHUNK_PX, size[1])),
+            dtype=np.dtype(dtype),
+            dimension_names=("y", "x"),
+            fill_value=0,
+        )
+        for k, size in enumerate(level_shapes(shape))
+    ]
+
+
+def pyramid_attributes(
+    name: str,
+    shape: tuple[int, int],
+    um_per_px: float,
+    labels: Labels | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the attributes of a pyramid's group: OME-Zarr 0.5 and our own."""
+    levels = len(level_shapes(shape))
+    return {"ome": _ome(name, levels, um_per_px, labels), "napari-her2": dict(attributes or {})}
+
+
 class MultiscaleWriter:
     """Context manager that writes a raster block by block and its coarser levels at the end.
 
@@ -165,23 +197,9 @@ class MultiscaleWriter:
         return self
 
     def _create(self, folder: Path) -> None:
-        import zarr
-
-        shapes = level_shapes(self._shape)
-        ome = _ome(self._path.stem, len(shapes), self._um_per_px, self._labels)
-        attributes = {"ome": ome, "napari-her2": self._attributes}
-        group = zarr.open_group(folder, mode="w", zarr_format=3, attributes=attributes)
-        self._levels = [
-            group.create_array(
-                str(k),
-                shape=shape,
-                chunks=(min(CHUNK_PX, shape[0]), min(CHUNK_PX, shape[1])),
-                dtype=self._dtype,
-                dimension_names=("y", "x"),
-                fill_value=0,
-            )
-            for k, shape in enumerate(shapes)
-        ]
+        name, labels = self._path.stem, self._labels
+        about = pyramid_attributes(name, self._shape, self._um_per_px, labels, self._attributes)
+        self._levels = create_levels(folder, self._shape, self._dtype, about)
 
     def write(self, row: int, col: int, block: NDArray[Any]) -> None:
         """Write a block (rows, cols) at that place of level 0; blocks of zeros cost nothing."""
@@ -227,8 +245,8 @@ def write_multiscale(
         writer.write(0, 0, raster)
 
 
-def read_multiscale(path: Path) -> Multiscale:
-    """Open a raster written by this module.
+def read_multiscale(path: Path, *, mode: Literal["r", "r+"] = "r") -> Multiscale:
+    """Open a raster written by this module, for reading unless ``mode`` says otherwise.
 
     Raises
     ------
@@ -238,7 +256,7 @@ def read_multiscale(path: Path) -> Multiscale:
     import zarr
 
     try:
-        group = zarr.open_group(path, mode="r")
+        group = zarr.open_group(path, mode=mode)
         metadata = dict(group.attrs)
         ome: Any = metadata.get("ome", metadata)  # OME-Zarr 0.4 keeps its keys one step higher
         datasets = ome["multiscales"][0]["datasets"]
