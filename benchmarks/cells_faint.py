@@ -100,12 +100,11 @@ def _logistic(parts: list[np.ndarray], truth: np.ndarray, *, scaled: bool = True
 
 
 def _second(row: Any, weights: np.ndarray) -> np.ndarray:
-    from napari_her2.cells.faint import neighbours_mean, terms
+    from napari_her2.cells.faint import neighbours_logit, terms
 
     features, counted, _, cells = row
     alone = terms(features) @ weights
-    near = neighbours_mean(cells, 1 / (1 + np.exp(-np.clip(alone, -30, 30))))
-    return np.column_stack([alone, np.log((near + 0.02) / (1.02 - near))])[counted]
+    return np.column_stack([alone, neighbours_logit(cells, alone)])[counted]
 
 
 def left_out(rows: list[Any]) -> np.ndarray:

@@ -68,21 +68,17 @@ def own_membranes(borders: Borders, stained: NDArray[np.bool_]) -> Membranes:
     count = len(stained)
     own = _own_mass(borders, count)
     mine = _share(own, borders)
-    rays = np.maximum(_sum(borders.cell, borders.rays, count), 1)
+    rays = np.maximum(borders.per_cell(borders.rays, count), 1)
     weight = mine * np.where(stained[borders.cell], borders.traced, borders.stained)
-    found = _sum(borders.cell, weight, count)
+    found = borders.per_cell(weight, count)
     completeness, some = found / rays, np.maximum(found, 1e-6)
     return Membranes(
         stained=stained,
         completeness=completeness.astype(np.float32),
-        intensity_od=(_sum(borders.cell, weight * borders.height_od, count) / some).astype(np.float32),
-        width_um=(_sum(borders.cell, weight * borders.width_um, count) / some).astype(np.float32),
+        intensity_od=(borders.per_cell(weight * borders.height_od, count) / some).astype(np.float32),
+        width_um=(borders.per_cell(weight * borders.width_um, count) / some).astype(np.float32),
         own_mass=own.astype(np.float32),
     )
-
-
-def _sum(of: NDArray[np.int64], values: NDArray[np.floating], count: int) -> NDArray[np.float64]:
-    return np.asarray(np.bincount(of, values, minlength=count), np.float64)
 
 
 def _own_mass(borders: Borders, count: int) -> NDArray[np.float64]:

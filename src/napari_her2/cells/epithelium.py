@@ -61,9 +61,5 @@ def epithelial_scores(cells: Measured, membranes: Membranes, nucleus_od: float) 
 
 def _company(cells: Measured, size: NDArray[np.floating]) -> NDArray[np.float64]:
     """Mean size of the neighbours, weighted by the borders they share; towards 0 with few of them."""
-    borders = cells.borders
-    known = borders.neighbour >= 0
-    weight = np.where(known, borders.rays, 0).astype(np.float64)
-    theirs = np.where(known, size[borders.neighbour], 0) if len(size) else weight
-    total = np.bincount(borders.cell, weight * theirs, minlength=len(cells))
-    return np.asarray(total / np.maximum(np.bincount(borders.cell, weight, minlength=len(cells)), 36))
+    total, rays = cells.borders.of_neighbours(size)
+    return np.asarray(total / np.maximum(rays, 36))

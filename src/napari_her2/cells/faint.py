@@ -27,9 +27,11 @@ __all__ = [
     "FEATURES",
     "FaintWeights",
     "faint_features",
+    "neighbours_logit",
     "neighbours_mean",
     "shipped_weights",
     "stained_share",
+    "terms",
 ]
 
 FEATURES: Final = ("line", "own", "arc", "neighbours", "level", "null", "bright", "free")
@@ -87,8 +89,13 @@ def stained_share(
     """
     weights = weights or shipped_weights()
     alone = terms(faint_features(cells, factor)) @ weights.terms
-    near = _logit(neighbours_mean(cells, _probability(alone)))
+    near = neighbours_logit(cells, alone)
     return _probability(weights.own * alone + weights.near * near + weights.constant).astype(np.float32)
+
+
+def neighbours_logit(cells: Measured, alone: Floats) -> Floats:
+    """Log odds of the neighbours' mean probability, from each cell's own logit."""
+    return _logit(neighbours_mean(cells, _probability(alone)))
 
 
 def faint_features(cells: Measured, factor: float = 1.0) -> Floats:
@@ -126,34 +133,28 @@ def terms(features: Floats) -> Floats:
 
 def _own(cells: Measured) -> Floats:
     """Return what a cell's borders show beyond what its neighbours explain, weighted by their rays."""
-    borders = cells.borders
+    borders, count = cells.borders, len(cells)
     known = borders.neighbour >= 0
-    own = cells.line_od.astype(np.float64)
     weight = borders.rays.astype(np.float64)
-    total = np.maximum(np.bincount(borders.cell, weight, minlength=len(cells)), 1)
-    for _ in range(ROUNDS if len(cells) else 0):
+    total = np.maximum(borders.per_cell(weight, count), 1)
+    own = cells.line_od.astype(np.float64)
+    for _ in range(ROUNDS):
         left = borders.response_od - SHARED * np.where(known, own[borders.neighbour], 0)
-        own = np.bincount(borders.cell, weight * left, minlength=len(cells)) / total
+        own = borders.per_cell(weight * left, count) / total
     return own
 
 
 def neighbours_mean(cells: Measured, values: NDArray[np.floating]) -> Floats:
     """Mean of the neighbours' values, weighted by the shared borders; the cell's own without neighbours."""
-    borders = cells.borders
-    known = borders.neighbour >= 0
-    weight = np.where(known, borders.rays, 0).astype(np.float64)
-    theirs = np.where(known, values[borders.neighbour], 0) if len(cells) else weight
-    total = np.bincount(borders.cell, weight * theirs, minlength=len(cells))
-    share = np.bincount(borders.cell, weight, minlength=len(cells))
-    return np.where(share > 0, total / np.maximum(share, 1), values)
+    total, rays = cells.borders.of_neighbours(values)
+    return np.where(rays > 0, total / np.maximum(rays, 1), values)
 
 
 def _free(cells: Measured) -> Floats:
     """Share of the outline that faces nobody."""
-    borders = cells.borders
-    alone = np.where(borders.neighbour < 0, borders.rays, 0).astype(np.float64)
-    total = np.bincount(borders.cell, borders.rays.astype(np.float64), minlength=len(cells))
-    return np.bincount(borders.cell, alone, minlength=len(cells)) / np.maximum(total, 1)
+    borders, count = cells.borders, len(cells)
+    alone = np.where(borders.neighbour < 0, borders.rays, 0)
+    return borders.per_cell(alone, count) / np.maximum(borders.per_cell(borders.rays, count), 1)
 
 
 def _probability(logit: Floats) -> Floats:

@@ -65,22 +65,23 @@ def responses(brown: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
 
     flat = brown.reshape(-1, STEPS)
     across = cv2.filter2D(flat, -1, BUMP[None], borderType=cv2.BORDER_REPLICATE).reshape(brown.shape)
+    closed = np.pad(across, ((0, 0), (REACH, REACH), (0, 0)), mode="wrap")
     dark = np.full_like(across, -np.inf)
     lowest = np.full_like(across, np.inf)
     for slant in SLANTS:
-        mean = _averaged(across, slant)
+        mean = _averaged(closed, slant)
         np.maximum(dark, mean, out=dark)
         np.minimum(lowest, mean, out=lowest)
     return dark, -lowest
 
 
-def _averaged(values: NDArray[np.float32], slant: float) -> NDArray[np.float32]:
-    """Mean over neighbouring rays, ``slant`` steps farther out per ray."""
-    total = np.zeros_like(values)
-    padded = np.pad(values, ((0, 0), (REACH, REACH), (0, 0)), mode="wrap")
+def _averaged(closed: NDArray[np.float32], slant: float) -> NDArray[np.float32]:
+    """Mean over neighbouring rays, ``slant`` steps farther out per ray; ``closed`` is padded with rays."""
+    count = closed.shape[1] - 2 * REACH
+    total = np.zeros_like(closed[:, :count])
     for ray, weight in zip(range(-REACH, REACH + 1), WEIGHTS, strict=True):
         shift = round(slant * ray)
-        rays = padded[:, REACH + ray : REACH + ray + values.shape[1]]
+        rays = closed[:, REACH + ray : REACH + ray + count]
         to, of = slice(max(-shift, 0), STEPS - max(shift, 0)), slice(max(shift, 0), STEPS - max(-shift, 0))
         total[..., to] += weight * rays[..., of]
         edge = slice(STEPS - shift, STEPS) if shift > 0 else slice(0, -shift)

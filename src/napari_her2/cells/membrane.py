@@ -188,6 +188,17 @@ class Borders:
     height_od: NDArray[np.float32]
     width_um: NDArray[np.float32]
 
+    def per_cell(self, values: NDArray[np.floating], count: int) -> NDArray[np.float64]:
+        """Sum the values of the borders of each of ``count`` cells."""
+        return np.asarray(np.bincount(self.cell, values, minlength=count), np.float64)
+
+    def of_neighbours(self, values: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sum the neighbours' values, weighted by the rays that look at them, and those rays, per cell."""
+        known = self.neighbour >= 0
+        rays = np.where(known, self.rays, 0).astype(np.float64)
+        theirs = np.where(known, values[self.neighbour], 0)
+        return self.per_cell(rays * theirs, len(values)), self.per_cell(rays, len(values))
+
 
 def stained_rays(rays: Rays, faint_od: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Which rays carry a membrane, (cells, 72); ``faint_od`` is each cell's own threshold.
