@@ -188,6 +188,11 @@ class Affine:
         return float(np.linalg.det(self.linear))
 
     @property
+    def stretch(self) -> float:
+        """Mean factor on lengths: the square root of the area factor."""
+        return float(np.sqrt(abs(self.determinant)))
+
+    @property
     def inverse(self) -> Affine:
         """Return the map back."""
         linear = np.linalg.inv(self.linear)

@@ -52,11 +52,11 @@ class Pair:
 
     def level(self, um_per_px: float, affine_um: Affine) -> Level:
         """Return both at one µm/px of the H&E."""
-        return Level.of(self.he, self.ihc, um_per_px, _stretch(affine_um))
+        return Level.of(self.he, self.ihc, um_per_px, affine_um.stretch)
 
     def finest(self, affine_um: Affine) -> float:
         """Return the pixel size, in the H&E's µm, at which both are sharp."""
-        return max(self.he.um_per_px, self.ihc.um_per_px / _stretch(affine_um))
+        return max(self.he.um_per_px, self.ihc.um_per_px / affine_um.stretch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,10 +152,6 @@ def _stiff(wishes: Wishes, affine_um: Affine) -> Bent:
     scales = (4 * scale, 2 * scale, scale, scale)
     rigid_um, _ = robust_fit(wishes.source_um, onto, wishes.weights, "rigid", scales)
     return Bent("rigid", rigid_um, None)
-
-
-def _stretch(affine_um: Affine) -> float:
-    return float(np.sqrt(abs(affine_um.determinant)))
 
 
 def _tissue_um2(picture: Picture) -> float:

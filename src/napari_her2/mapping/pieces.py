@@ -78,8 +78,7 @@ def piece_support(pieces: list[Piece], ihc: Picture, affine_um: Affine) -> float
 
 def _closer(piece: Piece, ihc: Picture, affine_um: Affine) -> Level:
     reach = float(np.hypot(*piece.picture.size_um))
-    stretch = float(np.sqrt(abs(affine_um.determinant)))
-    return Level.of(piece.picture, ihc, reach / _CLOSER_PX, stretch)
+    return Level.of(piece.picture, ihc, reach / _CLOSER_PX, affine_um.stretch)
 
 
 def pieces_of(he: Picture) -> list[Piece]:
@@ -107,7 +106,6 @@ def pieces_of(he: Picture) -> list[Piece]:
 def _own_map(piece: Piece, ihc: Picture, affine_um: Affine, extent: float) -> Affine | None:
     """Return a better place for the piece than the common map gives it, if there is one."""
     reach = float(np.hypot(*piece.picture.size_um))
-    stretch = float(np.sqrt(abs(affine_um.determinant)))
     closer = _closer(piece, ihc, affine_um)
     common = refine(closer, affine_um, "similarity", half=10)
     present = support(closer.compare(affine_um))
@@ -115,10 +113,10 @@ def _own_map(piece: Piece, ihc: Picture, affine_um: Affine, extent: float) -> Af
         return common if _moved(common, affine_um, piece) > 4 * closer.um_per_px else None
     if present > _DOUBTFUL:
         return None
-    glance = Level.of(piece.picture, ihc, reach / _GLANCE_PX, stretch)
+    glance = Level.of(piece.picture, ihc, reach / _GLANCE_PX, affine_um.stretch)
     found = [
         pose
-        for _, poses in search(glance.he, glance.ihc, degrees=_DEGREES, scales=(1 / stretch,))
+        for _, poses in search(glance.he, glance.ihc, degrees=_DEGREES, scales=(1 / affine_um.stretch,))
         for pose in poses
         if pose.affine_um.determinant * affine_um.determinant > 0
         and _moved(pose.affine_um, affine_um, piece) < _LARGEST_MOVE * extent

@@ -35,7 +35,7 @@ def _moved(affine_um: Affine, he: Picture, found: Matches, form: Form) -> Affine
     source = he.to_um(found.centres)
     target = affine_um(he.to_um(found.centres + found.shifts))
     weights = np.maximum(found.scores, 0.0) ** 2
-    pixel = he.um_per_px * np.sqrt(abs(affine_um.determinant))
+    pixel = he.um_per_px * affine_um.stretch
     scales = tuple(pixel * factor for factor in (found.reach, found.reach / 2, 2.0, 1.5, 1.5))
     moved, _ = robust_fit(source, target, weights, form, scales)
     return moved if _plausible(moved, affine_um) else affine_um
