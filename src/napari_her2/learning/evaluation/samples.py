@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ import numpy as np
 from napari_her2.errors import InferenceError, UsageError
 from napari_her2.events import Progress
 from napari_her2.learning.evaluation.predictions import MaskTallies, Predictions
+from napari_her2.learning.pictures import in_sub_folders, in_table, read_picture
 from napari_her2.vocabulary import SCORES
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MIXED", "FolderPatch", "Sample", "folder_samples", "phantom_samples", "run_model"]
 
-PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 TABLE: Final = "patches.csv"
 MIXED: Final = "mixed"
 """Group of patches whose truth is no clear case: they are measured apart."""
@@ -175,8 +174,8 @@ class FolderPatch:
         UsageError
             If it is none, or of another size.
         """
-        truth = self.truth if isinstance(self.truth, int) else _picture(self.truth, self.size_px)[..., 0]
-        return Sample(_picture(self.path, self.size_px), truth, self.case)
+        truth = self.truth if isinstance(self.truth, int) else read_picture(self.truth, self.size_px)[..., 0]
+        return Sample(read_picture(self.path, self.size_px), truth, self.case)
 
 
 def folder_samples(folder: Path, spec: ModelSpec) -> list[FolderPatch]:
@@ -191,7 +190,7 @@ def folder_samples(folder: Path, spec: ModelSpec) -> list[FolderPatch]:
         If there is none, or a class is unknown.
     """
     table = folder / TABLE
-    rows = _of_table(table) if table.is_file() else _of_folders(folder)
+    rows = in_table(table, folder) if table.is_file() else in_sub_folders(folder)
     codes = {name: k for k, name in enumerate(spec.classes)}
     found = []
     for path, case, label in rows:
@@ -202,32 +201,3 @@ def folder_samples(folder: Path, spec: ModelSpec) -> list[FolderPatch]:
     if not found:
         raise UsageError(f"{folder.name} holds no pictures: give one sub-folder per class, or {TABLE}")
     return found
-
-
-def _of_folders(folder: Path) -> Iterator[tuple[Path, str, str]]:
-    for path in sorted(folder.glob("*/*")):
-        if path.suffix.lower() in PICTURES:
-            yield path, path.stem.partition("_")[0], path.parent.name
-
-
-def _of_table(table: Path) -> Iterator[tuple[Path, str, str]]:
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        for line, row in enumerate(csv.DictReader(file), 2):
-            if not all(row.get(name) for name in ("patch", "case", "label")):
-                raise UsageError(f"{table.name}, line {line}: every patch needs patch, case and label")
-            yield table.parent / row["patch"], row["case"], row["label"]
-
-
-def _picture(path: Path, size_px: int) -> NDArray[np.uint8]:
-    import cv2
-
-    data = np.fromfile(path, np.uint8) if path.is_file() else np.empty(0, np.uint8)
-    found = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    if found is None:
-        raise UsageError(f"{path.name} is no picture that can be read: leave it out or convert it to PNG")
-    if found.shape[:2] != (size_px, size_px):
-        raise UsageError(
-            f"{path.name} has {found.shape[1]} x {found.shape[0]} px, the model sees {size_px} x {size_px}: "
-            "cut the patches to that size at the model's µm/px"
-        )
-    return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB))
