@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from tests.pipeline.steadfast import steadfast, with_reference
+from tests.pipeline.test_pipeline_case import request as request_of
+from tests.pipeline.test_pipeline_case import scored
 
 from napari_her2.case import Report, read_case
 from napari_her2.errors import ModelError, SlideError, UsageError
-from napari_her2.events import StageDone, drain
-from napari_her2.pipeline import CaseRequest, Wishes, score_case
+from napari_her2.events import drain
+from napari_her2.pipeline import CaseRequest, score_case
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,26 +34,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: str(path) for name, path in paths.items()}
 
 
-def request(pair: Path, out: Path, *, he: bool = True, **options: Any) -> CaseRequest:
-    return CaseRequest(
-        ihc=pair / "ihc.ome.tif",
-        he=pair / "he.ome.tif" if he else None,
-        out=out,
-        options=Wishes(**{"min_cells": 20, "device": "cpu"} | options),
-        preferences=Wishes(),
-    )
-
-
-def scored(wanted: CaseRequest) -> tuple[Report, dict[str, bool]]:
-    reused: dict[str, bool] = {}
-    steps = score_case(wanted)
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as stop:
-            return stop.value, reused
-        if isinstance(event, StageDone):
-            reused[event.stage] = event.reused
+def request(pair: Path, out: Path, **options: Any) -> CaseRequest:
+    return request_of(pair, out, **{"device": "cpu"} | options)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import numpy as np
 from napari_her2.events import Progress
 from napari_her2.inference import BatchDone
 from napari_her2.patches import window_of
+from napari_her2.pipeline.engine import BACKGROUND
 from napari_her2.pipeline.rasters import LABELS
 from napari_her2.store import MultiscaleWriter
 from napari_her2.vocabulary import RASTER_LABELS, SCORES
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Bands", "Within", "write_segmentation"]
 
 RASTER_UM_PER_PX: Final = 0.5
-BACKGROUND: Final = "background"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

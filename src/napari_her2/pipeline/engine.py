@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from napari_her2.models import ModelEntry, ModelSpec
     from napari_her2.slides import Slide
 
-__all__ = ["MODELS", "TRANSFORMER", "Role", "check_serves", "choose_model", "model_facts", "tumour_class"]
+__all__ = [
+    "BACKGROUND",
+    "MODELS",
+    "TRANSFORMER",
+    "Role",
+    "check_serves",
+    "choose_model",
+    "is_plain_name",
+    "model_facts",
+    "tumour_class",
+]
 
 TRANSFORMER: Final = "transformer"
 BACKGROUND: Final = "background"
