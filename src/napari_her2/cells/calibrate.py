@@ -11,11 +11,13 @@ from napari_her2.cells.detect import detect_cells
 from napari_her2.errors import UsageError
 
 if TYPE_CHECKING:
+    from napari_her2.cells.planes import TileStain
     from napari_her2.cells.settings import CellSettings
     from napari_her2.cells.table import CellTable
     from napari_her2.events import Steps
     from napari_her2.geometry import Box
     from napari_her2.slides import Slide
+    from napari_her2.tissue import TissueMask
 
 __all__ = ["calibrate"]
 
@@ -34,6 +36,8 @@ def calibrate(
     *,
     positive: Box | None = None,
     negative: Box | None = None,
+    mask: TissueMask | None = None,
+    stain: TileStain | None = None,
 ) -> Steps[CellSettings]:
     """Adapt the thresholds to control tissue.
 
@@ -48,6 +52,8 @@ def calibrate(
         Where to start.
     positive, negative : Box or None
         Level-0 regions of 3+ and of 0 control tissue.
+    mask, stain
+        As :func:`detect_cells` takes them; measured within each region where None.
 
     Returns
     -------
@@ -59,10 +65,10 @@ def calibrate(
         If a control region holds fewer than 20 epithelial cells.
     """
     if positive is not None:
-        cells = yield from detect_cells(slide, positive, settings=settings)
+        cells = yield from detect_cells(slide, positive, mask=mask, settings=settings, stain=stain)
         settings = _scaled(_enough(cells, "3+"), settings)
     if negative is not None:
-        settings = yield from _stricter(slide, negative, settings)
+        settings = yield from _stricter(slide, negative, settings, mask, stain)
     return settings
 
 
@@ -85,10 +91,12 @@ def _scaled(cells: CellTable, settings: CellSettings) -> CellSettings:
     return replace(settings, **{name: getattr(settings, name) * factor for name in names})
 
 
-def _stricter(slide: Slide, region: Box, settings: CellSettings) -> Steps[CellSettings]:
+def _stricter(
+    slide: Slide, region: Box, settings: CellSettings, mask: TissueMask | None, stain: TileStain | None
+) -> Steps[CellSettings]:
     for factor in STRICTER:
         trial = replace(settings, faint_factor=settings.faint_factor * factor)
-        cells = yield from detect_cells(slide, region, settings=trial)
+        cells = yield from detect_cells(slide, region, mask=mask, settings=trial, stain=stain)
         if (_enough(cells, "0").class_code != 0).mean() <= ACCEPTED_FALSE:
             break
     return trial

@@ -196,6 +196,12 @@ def _score(commands: Commands) -> None:
         parser.add_argument(f"--{model}-model", metavar="NAME", help="of the transformer engine")
     parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps")
     parser.add_argument("--min-cells", type=positive_int, metavar="N", help="default 100, pictures 20")
+    parser.add_argument(
+        "--pieces", type=json_object, metavar="JSON", help='roles of the IHC\'s pieces: {"2": "control 3+"}'
+    )
+    parser.add_argument(
+        "--calibrate", action="store_true", default=None, help="let named controls of 0 or 3+ set thresholds"
+    )
     parser.add_argument("--restart", action="store_true", help="forget what CASE holds and begin anew")
 
 

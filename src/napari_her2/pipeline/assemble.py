@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_her2 import __version__
 from napari_her2.case import Report
+from napari_her2.cells import CellSettings
 from napari_her2.pipeline.patches import patch_counts
 from napari_her2.pipeline.scorers import agreements
 from napari_her2.scoring import apply_rule, coverage_from_areas
@@ -156,12 +157,19 @@ def _provenance(run: Run) -> dict[str, Any]:
     ]
     return {
         "slides": slides,
-        "settings": run.plan.to_json(),
+        "settings": {**run.plan.to_json(), **_thresholds(run)},
         "versions": versions(LIBRARIES + (MODEL_LIBRARIES if run.asked else ())),
         "started": run.started,
         "seconds": dict(run.seconds),
         "edits": [],
     }
+
+
+def _thresholds(run: Run) -> dict[str, Any]:
+    """Return the thresholds that control tissue set; nothing where the usual ones hold."""
+    usual, own = asdict(CellSettings()), asdict(run.cell_settings)
+    changed = {name: round(value, 4) for name, value in own.items() if value != usual[name]}
+    return {"cell_thresholds": {"value": changed, "source": "control tissue"}} if changed else {}
 
 
 def versions(libraries: tuple[str, ...] = LIBRARIES) -> dict[str, str]:

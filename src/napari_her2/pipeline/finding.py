@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from napari_her2.cells import CellSettings, CellTable, detect_cells, slide_stain
+from napari_her2.cells import CellTable, detect_cells, slide_stain
 from napari_her2.events import Progress, StageDone
 from napari_her2.tissue import TISSUE_LABELS
 
 if TYPE_CHECKING:
     from napari_her2.case import StageStore
+    from napari_her2.cells import CellSettings
     from napari_her2.cells.planes import TileStain
     from napari_her2.cells.tile import Measured
     from napari_her2.events import Steps
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from napari_her2.pipeline.run import Run
     from napari_her2.tissue import TissueMask
 
-__all__ = ["find_cells", "measure_stain"]
+__all__ = ["find_cells", "measure_stain", "quiet"]
 
 T = TypeVar("T")
 
@@ -76,7 +77,7 @@ def find_cells(run: Run, gate: Gate, stain: TileStain | None) -> Steps[CellTable
     """
     if stain is None:
         return CellTable.empty()
-    settings = CellSettings()
+    settings = run.cell_settings
     kept = _Kept(run.store, run.key("cells", ("stain",), _facts(settings)))
     wanted = gate.wanted()
     labels = gate.tissue.labels

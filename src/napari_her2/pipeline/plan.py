@@ -150,6 +150,7 @@ def resolve(
         "ish": picked.get("ish", None),
         "specimen": picked.get("specimen", None),
         "pieces": picked.get("pieces", None),
+        "calibrate": picked.get("calibrate", False),
         **{name: _file(picked.get(name, None), files.get(name)) for name in ("roi", "landmarks")},
     }
     _check(settings, he, models)

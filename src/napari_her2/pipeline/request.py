@@ -40,6 +40,8 @@ class Wishes:
         CSV of pairs of places that correct the mapping.
     pieces : mapping of str to str
         Roles of the IHC's pieces that a person set: ``{"1": "patient", "2": "control 3+"}``.
+    calibrate : bool
+        Whether confirmed control pieces of 0 or 3+ set the thresholds of the cell engine.
     specimen : mapping
         What the reader entered about the specimen, as in the report.
     """
@@ -57,6 +59,7 @@ class Wishes:
     min_cells: int | None = None
     landmarks: Path | None = None
     pieces: Mapping[str, str] | None = None
+    calibrate: bool | None = None
     specimen: Mapping[str, Any] | None = None
 
     @classmethod

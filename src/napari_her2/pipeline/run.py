@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from napari_her2 import __version__
 from napari_her2.case import CASE_SCHEMA, CaseFiles, StageStore, key_of, read_case, remember_slide
+from napari_her2.cells import CellSettings
 from napari_her2.errors import CaseError, SlideError, UsageError
 from napari_her2.events import StageDone
 from napari_her2.pipeline.engine import MODELS, TRANSFORMER, check_serves, choose_model, is_plain_name
@@ -59,6 +60,8 @@ class Run:
         ISO 8601, UTC.
     seconds : dict
         How long each stage took, when it ran.
+    cell_settings : CellSettings
+        Thresholds of the cell engine; the usual ones unless control tissue sets them.
     asked : dict
         What each model that took part was asked, and whether it knew such patches, by name of the setting.
     """
@@ -73,6 +76,7 @@ class Run:
     finished: Report | None = None
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     seconds: dict[str, float] = field(default_factory=dict)
+    cell_settings: CellSettings = field(default_factory=CellSettings)
     asked: dict[str, Asked] = field(default_factory=dict)
     _keys: dict[str, str] = field(default_factory=dict)
 

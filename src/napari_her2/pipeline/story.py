@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_her2.pipeline.assemble import Findings, make_report
+from napari_her2.pipeline.calibrating import set_thresholds
 from napari_her2.pipeline.deliver import deliver, write_evidence
 from napari_her2.pipeline.finding import find_cells, measure_stain
 from napari_her2.pipeline.gate import Gate, apply_gate
@@ -63,6 +64,7 @@ def score_case(request: CaseRequest) -> Steps[Report]:
         pieces = yield from name_pieces(run, tissue, mapping)
         gate = Gate.of(pieces, drawn, tumour, mapping)
         stain = yield from measure_stain(run, pieces)
+        yield from set_thresholds(run, pieces, stain)
         cells = apply_gate((yield from find_cells(run, gate, stain)), gate)
         patches = yield from look_at_patches(run, gate, cells, tissue.get("he"))
         pixels = yield from segment_tumour(run, gate)

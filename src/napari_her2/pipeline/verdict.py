@@ -12,7 +12,6 @@ from napari_her2.cells import (
     ENGINE_BIAS_POINTS,
     FALSE_FAINT_PERCENT,
     FALSE_FAINT_UPPER_PERCENT,
-    CellSettings,
     separates_faint,
 )
 from napari_her2.pipeline.doubts import doubt_of_size, hardly_her2, odd_nucleus_um2, unusual_pattern
@@ -92,7 +91,7 @@ def judge(
         points_um[:, 0],
         points_um[:, 1],
         cells.evaluable,
-        intense=cells.intensity_od >= CellSettings().intense_od,
+        intense=cells.intensity_od >= run.cell_settings.intense_od,
         settings=SummarySettings(engine_bias_points=ENGINE_BIAS_POINTS),
     )
     controls = _controls(cells, gate.tissue)

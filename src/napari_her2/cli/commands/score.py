@@ -27,6 +27,8 @@ WISHES: Final = (
     "segment_model",
     "device",
     "min_cells",
+    "pieces",
+    "calibrate",
 )
 
 
