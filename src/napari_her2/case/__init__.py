@@ -24,6 +24,8 @@ from napari_her2.case.tables import (
     write_table,
 )
 from napari_her2.case.whereabouts import cache_folder, find_slide, remember_slide
+from napari_her2.case.worklist import WorklistCase, neighbour, open_worklist, refreshed
+from napari_her2.case.worklist_notes import DeskNote, read_note, write_note
 
 __all__ = [
     "CASE_SCHEMA",
@@ -32,23 +34,30 @@ __all__ = [
     "CaseBundle",
     "CaseFiles",
     "CaseSlide",
+    "DeskNote",
     "PatchTable",
     "RasterName",
     "Report",
     "StageStore",
+    "WorklistCase",
     "cache_folder",
     "find_slide",
     "is_case",
     "key_of",
+    "neighbour",
+    "open_worklist",
     "pack",
     "read_case",
     "read_cells",
+    "read_note",
     "read_patches",
+    "refreshed",
     "remember_slide",
     "report_from_json",
     "seal",
     "unpack",
     "write_cells",
+    "write_note",
     "write_patches",
     "write_table",
 ]
