@@ -1,18 +1,48 @@
-"""Files of other programs: GeoJSON and CSV, in and out."""
+"""Files of other programs, in and out: vectors, label rasters, tables, training tiles, DICOM."""
 
 from __future__ import annotations
 
+from napari_her2.exchange.cells_geojson import ReadCells, read_cell_features, write_cells_geojson
+from napari_her2.exchange.coco import read_coco, write_coco
 from napari_her2.exchange.csv_files import CsvTable, read_csv, write_cells_csv, write_csv
 from napari_her2.exchange.geojson import Area, read_areas, write_areas
+from napari_her2.exchange.label_tiff import LabelRaster, read_label_tiff, write_label_tiff
+from napari_her2.exchange.label_zarr import read_label_zarr, write_label_zarr
 from napari_her2.exchange.outlines import areas_of_mask
+from napari_her2.exchange.tiles import (
+    LabelSource,
+    TilesWritten,
+    TileWishes,
+    labels_of_areas,
+    split_of,
+    write_tiles,
+)
+from napari_her2.exchange.xml_files import read_xml_areas
 
 __all__ = [
     "Area",
     "CsvTable",
+    "LabelRaster",
+    "LabelSource",
+    "ReadCells",
+    "TileWishes",
+    "TilesWritten",
     "areas_of_mask",
+    "labels_of_areas",
     "read_areas",
+    "read_cell_features",
+    "read_coco",
     "read_csv",
+    "read_label_tiff",
+    "read_label_zarr",
+    "read_xml_areas",
+    "split_of",
     "write_areas",
     "write_cells_csv",
+    "write_cells_geojson",
+    "write_coco",
     "write_csv",
+    "write_label_tiff",
+    "write_label_zarr",
+    "write_tiles",
 ]
