@@ -5,6 +5,8 @@ from __future__ import annotations
 from napari_her2.exchange.cells_geojson import ReadCells, read_cell_features, write_cells_geojson
 from napari_her2.exchange.coco import read_coco, write_coco
 from napari_her2.exchange.csv_files import CsvTable, read_csv, write_cells_csv, write_csv
+from napari_her2.exchange.dicom_out import write_dicom_annotations, write_dicom_segmentation
+from napari_her2.exchange.dicom_source import DicomSlide, of_dicom_files
 from napari_her2.exchange.geojson import Area, read_areas, write_areas
 from napari_her2.exchange.label_tiff import LabelRaster, read_label_tiff, write_label_tiff
 from napari_her2.exchange.label_zarr import read_label_zarr, write_label_zarr
@@ -22,6 +24,7 @@ from napari_her2.exchange.xml_files import read_xml_areas
 __all__ = [
     "Area",
     "CsvTable",
+    "DicomSlide",
     "LabelRaster",
     "LabelSource",
     "ReadCells",
@@ -29,6 +32,7 @@ __all__ = [
     "TilesWritten",
     "areas_of_mask",
     "labels_of_areas",
+    "of_dicom_files",
     "read_areas",
     "read_cell_features",
     "read_coco",
@@ -42,6 +46,8 @@ __all__ = [
     "write_cells_geojson",
     "write_coco",
     "write_csv",
+    "write_dicom_annotations",
+    "write_dicom_segmentation",
     "write_label_tiff",
     "write_label_zarr",
     "write_tiles",

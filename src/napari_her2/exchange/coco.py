@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_her2.cells import CellTable
 
-__all__ = ["read_coco", "write_coco"]
+__all__ = ["join_rings", "read_coco", "write_coco"]
 
 IMAGE_ID: Final = 1
 
@@ -80,7 +80,7 @@ def write_coco(
 
 
 def _of_area(area: Area, category: dict[str, int]) -> dict[str, Any]:
-    ring = _joined([area.outline, *area.holes])
+    ring = join_rings([area.outline, *area.holes])
     low, high = area.outline.min(axis=0), area.outline.max(axis=0)
     size = abs(_signed(area.outline)) - sum(abs(_signed(hole)) for hole in area.holes)
     return {
@@ -106,7 +106,7 @@ def _of_cells(
         yield {"category_id": ids[code], "segmentation": [], "bbox": box, "area": round(size, 2)}
 
 
-def _joined(rings: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def join_rings(rings: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """One ring around an outline and its holes: each hole is reached and left by the same cut."""
     whole = rings[0]
     for hole in rings[1:]:
