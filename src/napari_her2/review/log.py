@@ -97,7 +97,7 @@ class ReviewLog:
             raise CaseError(
                 f"{self._path.name} cannot be read ({error.strerror or error}): check the folder"
             ) from error
-        entries = []
+        entries: list[dict[str, Any]] = []
         for line in lines:
             entry = _entry(line)
             if entry is not None:
