@@ -12,8 +12,17 @@ from napari_her2.case.bundle import (
     read_case,
     seal,
 )
+from napari_her2.case.handing import PACKED, is_packed_case, pack_case, unpack_case
 from napari_her2.case.packing import pack, unpack
 from napari_her2.case.report import REPORT_SCHEMA, Agreement, Report, report_from_json
+from napari_her2.case.sealing import (
+    SealCheck,
+    SlideCheck,
+    contents,
+    relink_slide,
+    seal_case,
+    verify_case,
+)
 from napari_her2.case.stages import StageStore, key_of
 from napari_her2.case.tables import (
     PatchTable,
@@ -29,6 +38,7 @@ from napari_her2.case.worklist_notes import DeskNote, read_note, write_note
 
 __all__ = [
     "CASE_SCHEMA",
+    "PACKED",
     "REPORT_SCHEMA",
     "Agreement",
     "CaseBundle",
@@ -38,24 +48,33 @@ __all__ = [
     "PatchTable",
     "RasterName",
     "Report",
+    "SealCheck",
+    "SlideCheck",
     "StageStore",
     "WorklistCase",
     "cache_folder",
+    "contents",
     "find_slide",
     "is_case",
+    "is_packed_case",
     "key_of",
     "neighbour",
     "open_worklist",
     "pack",
+    "pack_case",
     "read_case",
     "read_cells",
     "read_note",
     "read_patches",
     "refreshed",
+    "relink_slide",
     "remember_slide",
     "report_from_json",
     "seal",
+    "seal_case",
     "unpack",
+    "unpack_case",
+    "verify_case",
     "write_cells",
     "write_note",
     "write_patches",

@@ -71,9 +71,19 @@ class CaseFiles:
         return self.folder / "annotations.geojson"
 
     @property
+    def drawn(self) -> Path:
+        """``drawn.geojson``: areas that people drew or imported; no run writes or withdraws it."""
+        return self.folder / "drawn.geojson"
+
+    @property
     def review(self) -> Path:
         """``review.jsonl``: edits and overrides; only ever appended to."""
         return self.folder / "review.jsonl"
+
+    @property
+    def inputs(self) -> Path:
+        """Copies of the files among the settings (drawn area, landmarks), so that a run can be repeated."""
+        return self.folder / "inputs"
 
     @property
     def stages(self) -> Path:
@@ -207,7 +217,9 @@ def seal(
         path for path in files.results() if path.exists() and path not in (files.report, files.manifest)
     ]
     rasters = sorted(files.rasters.glob("*.zarr"))
-    hashes = {p.relative_to(files.folder).as_posix(): sha256_of(p) for p in (*results, *rasters)}
+    inputs = sorted(files.inputs.glob("*"))
+    named = (*results, *rasters, *inputs)
+    hashes = {p.relative_to(files.folder).as_posix(): sha256_of(p) for p in named}
     manifest = {
         "schema": CASE_SCHEMA,
         "slides": [

@@ -46,9 +46,8 @@ def find_slide(slide: CaseSlide, case: Path) -> Path | None:
     The content is not compared: that would read the whole file. A slide whose hash differs is noticed
     when it is scored again.
     """
-    candidates = [
-        folder / slide.name for folder in (case, case.absolute().parent, case.absolute().parent.parent)
-    ]
+    near = (case / "slides" / slide.role, case, case.absolute().parent, case.absolute().parent.parent)
+    candidates = [folder / slide.name for folder in near]
     with suppress(CaseError, KeyError, TypeError):
         candidates.insert(0, Path(read_json(_note(slide.sha256))["path"]))
     return next((path for path in candidates if path.exists()), None)

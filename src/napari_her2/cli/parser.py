@@ -19,11 +19,8 @@ __all__ = ["build_parser", "parse"]
 
 UM_PER_PX_RANGE: Final = (0.02, 100.0)
 LATER: Final = {
-    "export": "results and annotations for other programs",
-    "import": "annotations of other programs",
     "cohort": "many cases",
     "bench": "the benchmarks",
-    "case": "what was changed since sealing",
 }
 
 
@@ -148,6 +145,8 @@ def size_um(text: str) -> tuple[float, float]:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``napari-her2`` with all its commands."""
+    from napari_her2.cli.case_parser import add_case_commands
+
     parser = _Parser(
         prog="napari-her2",
         description="Scores HER2 on breast-cancer slides with their H&E neighbour, and shows why.",
@@ -158,6 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for add in (_info, _score, _cells, _rule, _phantom, _align, _map_points, _doctor, _demo, *MODEL_COMMANDS):
         add(commands)
+    add_case_commands(commands, _command)
     for name, what in LATER.items():
         _later(commands, name, what)
     return parser

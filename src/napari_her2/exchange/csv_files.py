@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_her2.errors import CaseError
+from napari_her2.exchange.opening import reading, writing
 from napari_her2.geometry import from_xy
-from napari_her2.store import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +79,8 @@ def read_csv(path: Path) -> CsvTable:
         If it cannot be read, has no header, or a line has another number of values.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with reading(path) as file:
+            text = file.read()
         lines = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except OSError as error:
         raise CaseError(f"{path.name} cannot be read ({error.strerror or error}): check its name") from error
@@ -99,18 +100,17 @@ def read_csv(path: Path) -> CsvTable:
 
 
 def write_csv(path: Path, columns: Mapping[str, ArrayLike]) -> None:
-    """Write columns of equal length at once; numbers with as many digits as they need.
+    """Write columns of equal length at once; numbers with as many digits as they need; ``.gz`` is honoured.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(_words(column) for column in columns.values()), strict=True))
-    write_bytes(path, buffer.getvalue().encode("utf-8"))
+    with writing(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*(_words(column) for column in columns.values()), strict=True))
 
 
 def write_cells_csv(path: Path, cells: CellTable) -> None:

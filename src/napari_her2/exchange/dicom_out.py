@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_her2 import __version__
 from napari_her2.errors import UsageError
 from napari_her2.exchange.classes import RASTER_CLASSES, class_of_cell, colour_of, rgb_of
 from napari_her2.exchange.coco import join_rings
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_dicom_annotations", "write_dicom_segmentation"]
 
+VERSION: Final = metadata.version("napari-her2")
 MAKER: Final = "napari-her2 developers"
 SCHEME: Final = "99NAPHER2"
 MOST_PX: Final = 2**28
@@ -97,8 +98,8 @@ def _equipment() -> dict[str, str]:
     return {
         "manufacturer": MAKER,
         "manufacturer_model_name": "napari-her2",
-        "software_versions": __version__,
-        "device_serial_number": __version__,
+        "software_versions": VERSION,
+        "device_serial_number": VERSION,
     }
 
 
@@ -106,7 +107,7 @@ def _algorithm(hd: Any) -> Any:
     from pydicom.sr.codedict import codes
 
     return hd.AlgorithmIdentificationSequence(
-        name="napari-her2", version=__version__, family=codes.DCM.ArtificialIntelligence
+        name="napari-her2", version=VERSION, family=codes.DCM.ArtificialIntelligence
     )
 
 

@@ -51,8 +51,15 @@ class DicomSlide:
     @classmethod
     def of_hash(cls, sha256: str, shape: tuple[int, int], um_per_px: float) -> DicomSlide:
         """For a slide that is no DICOM file."""
-        uids = {f"{name}_uid": derived_uid(sha256, name) for name in ("study", "series", "instance", "frame")}
-        return cls(shape=shape, um_per_px=um_per_px, container=sha256[:16], **uids)
+        return cls(
+            shape=shape,
+            um_per_px=um_per_px,
+            study_uid=derived_uid(sha256, "study"),
+            series_uid=derived_uid(sha256, "series"),
+            instance_uid=derived_uid(sha256, "instance"),
+            frame_uid=derived_uid(sha256, "frame"),
+            container=sha256[:16],
+        )
 
 
 def derived_uid(*facts: str) -> str:

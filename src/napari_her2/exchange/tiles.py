@@ -119,11 +119,18 @@ def split_of(case: str, wishes: TileWishes) -> str:
     return "validation" if place < wishes.test_share + wishes.validation_share else "train"
 
 
-def labels_of_areas(areas: Sequence[tuple[int, Area]]) -> LabelSource:
-    """Return labels painted from areas; where they overlap the later one wins."""
+def labels_of_areas(areas: Sequence[tuple[int, Area]], *, untouched: int = 0) -> LabelSource:
+    """Return labels painted from areas; where they overlap the later one wins.
+
+    Parameters
+    ----------
+    areas : sequence of (value, Area)
+    untouched : int
+        Value where no area lies.
+    """
 
     def labels(box: Box, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        found = np.zeros(shape, np.uint8)
+        found = np.full(shape, untouched, np.uint8)
         for value, area in areas:
             if _touches(area, box):
                 found[paint((area.outline, *area.holes), box, shape)] = value

@@ -64,6 +64,7 @@ def deliver(run: Run, report: Report, gate: Gate) -> None:
     """Write the page, the log, the manifest and, last and by rename, the report."""
     files = run.files
     files.review.touch()
+    _keep_inputs(run)
     write_bytes(files.page, render_page(report, case_pictures(run, gate)).encode("utf-8"))
     run_facts = {
         "schema": RUN_SCHEMA,
@@ -84,3 +85,13 @@ def deliver(run: Run, report: Report, gate: Gate) -> None:
         others={files.report.name: hashlib.sha256(text).hexdigest()},
     )
     write_bytes(files.report, text)
+
+
+def _keep_inputs(run: Run) -> None:
+    """Copy the drawn area and the landmarks into the case: without them it could not be run again."""
+    held = {path.name: path.read_bytes() for path in run.paths.values()}
+    for stale in run.files.inputs.glob("*"):
+        if stale.name not in held:
+            stale.unlink()
+    for name, content in held.items():
+        write_bytes(run.files.inputs / name, content)
