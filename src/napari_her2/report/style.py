@@ -29,6 +29,7 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: left; padding: 4px 8px 4px 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.c { font: 11px ui-monospace, "DejaVu Sans Mono", monospace; word-break: break-all; }
 tr.decides td { font-weight: 600; }
 ul { margin: 6px 0; padding-left: 20px; }
 .pictures { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; }
@@ -39,6 +40,7 @@ figcaption { font-size: 13px; color: var(--soft); margin-top: 4px; }
 .legend i { display: inline-block; width: 11px; height: 11px; margin-right: 5px; border: 1px solid #0003; }
 code { font: 12px ui-monospace, "DejaVu Sans Mono", monospace; word-break: break-all; }
 footer { margin-top: 28px; padding-top: 10px; border-top: 1px solid var(--line); font-weight: 600; }
+@page { size: A4; margin: 16mm 14mm; }
 @media print { body { background: #fff; } main { border: 0; margin: 0; padding: 0; max-width: none; }
   h2 { break-after: avoid; } table { break-inside: avoid; } }
 """

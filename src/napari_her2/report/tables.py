@@ -33,12 +33,16 @@ def table(
     head: Sequence[str] = (),
     numbers: Sequence[int] = (),
     *,
+    codes: Sequence[int] = (),
     last_decides: bool = False,
 ) -> str:
-    """Return a table; every cell is escaped; columns in ``numbers`` are set to the right."""
+    """Return a table; every cell is escaped; ``numbers`` are set to the right, ``codes`` in small letters."""
 
     def line(cells: Sequence[Any], tag: str) -> str:
-        marks = (' class="n"' if k in numbers else "" for k in range(len(cells)))
+        kinds = (
+            "n" if k in numbers else "c" if k in codes and tag == "td" else "" for k in range(len(cells))
+        )
+        marks = (f' class="{kind}"' if kind else "" for kind in kinds)
         return "".join(f"<{tag}{m}>{escape(str(c))}</{tag}>" for c, m in zip(cells, marks, strict=True))
 
     header = f"<tr>{line(head, 'th')}</tr>" if head else ""
