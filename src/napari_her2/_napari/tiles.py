@@ -76,6 +76,12 @@ class TileCache:
                 _, old = self._tiles.popitem(last=False)
                 self.held_bytes -= old.nbytes
 
+    def forget(self, owner: int, key: TileKey) -> None:
+        """Forget one tile, whose pixels have changed."""
+        with self._lock:
+            tile = self._tiles.pop((owner, key), None)
+            self.held_bytes -= 0 if tile is None else tile.nbytes
+
     def drop(self, owner: int) -> None:
         """Forget all tiles of one pyramid."""
         with self._lock:

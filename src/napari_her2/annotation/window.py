@@ -135,9 +135,9 @@ def _widened(box: Box) -> Box:
 
 
 def _bounded(box: Box, whole: Box) -> Box:
-    """Return the box with at most :data:`MOST_PX` pixels about its middle, inside the image."""
-    factor = min(1.0, math.sqrt(MOST_PX / (box.height * box.width)))
-    height, width = max(int(box.height * factor), 1), max(int(box.width * factor), 1)
-    row, col = (int(at - size / 2) for at, size in zip(box.centre, (height, width), strict=True))
-    inside = Box(row, col, height, width).intersect(whole)
-    return inside if inside is not None else whole
+    """Return what of the box is inside the image, with at most :data:`MOST_PX` pixels about its middle."""
+    inside = box.intersect(whole) or whole
+    factor = min(1.0, math.sqrt(MOST_PX / (inside.height * inside.width)))
+    height, width = max(int(inside.height * factor), 1), max(int(inside.width * factor), 1)
+    row, col = (int(at - size / 2) for at, size in zip(inside.centre, (height, width), strict=True))
+    return Box(row, col, height, width)
