@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_her2.geometry import Affine
-from napari_her2.mapping.features import describe
+from napari_her2.mapping.turning import Scaled, planes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2.mapping.picture import Picture
+    from napari_her2.mapping.turning import Canvas
 
 __all__ = ["Pose", "distinct", "search"]
 
 _LEAST_OVERLAP = 0.3
-_WEIGHTS = np.array([1.0, 1.0, 1.0, 0.0], np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,14 +47,6 @@ class Pose:
     score: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Spectra:
-    features: NDArray[np.complex64]
-    energy: NDArray[np.complex64]
-    seen: NDArray[np.complex64]
-    tissue: NDArray[np.complex64]
-
-
 def search(
     he: Picture, ihc: Picture, *, degrees: float, scales: Sequence[float]
 ) -> Iterator[tuple[float, list[Pose]]]:
@@ -65,16 +57,17 @@ def search(
     he, ihc : Picture
         At the same coarse µm/px (about 100 pixels across).
     degrees : float
-        Step of the angle.
+        Step of the angle; divides 90.
     scales : sequence of float
         H&E µm per IHC µm.
     """
-    turns = [(mirror, angle) for mirror in (False, True) for angle in np.arange(0.0, 360.0, degrees)]
+    angles = np.arange(0.0, 90.0, degrees)
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as workers:
         for scale in scales:
-            fixed = _Fixed(he, int(np.ceil(scale * np.hypot(*ihc.shape))) + 2)
-            poses = workers.map(partial(fixed.best_shift, ihc, scale), turns)
-            yield scale, [pose for pose in poses if pose is not None]
+            moving = Scaled.of(ihc, scale)
+            fixed = _Fixed(he, ihc, moving.side)
+            found = list(workers.map(partial(fixed.best, moving), angles))
+            yield scale, [pose for poses in found for pose in poses]
 
 
 def distinct(poses: Sequence[Pose], points_um: NDArray[np.float64], apart_um: float, most: int) -> list[Pose]:
@@ -94,85 +87,50 @@ def distinct(poses: Sequence[Pose], points_um: NDArray[np.float64], apart_um: fl
 class _Fixed:
     """The H&E in the Fourier domain, ready for an IHC canvas of ``side`` pixels."""
 
-    def __init__(self, he: Picture, side: int) -> None:
+    def __init__(self, he: Picture, ihc: Picture, side: int) -> None:
         from scipy import fft
 
-        self._he = he
-        self._side = side
+        self._he, self._ihc = he, ihc
         self._padded = tuple(fft.next_fast_len(length + side, real=True) for length in he.shape)
-        self._spectra = self._transform(he.dark, he.seen, he.tissue)
+        self._spectra = fft.rfft2(planes_of(he.dark, he.seen, he.tissue), self._padded)
         self._tissue_px = max(int(he.tissue.sum()), 1)
 
-    def _transform(
-        self, dark: NDArray[np.float32], seen: NDArray[np.bool_], tissue: NDArray[np.bool_]
-    ) -> _Spectra:
+    def best(self, moving: Scaled, degrees: float) -> list[Pose]:
+        """Return the best shift of each of the eight symmetries of an angle that brings tissues together."""
+        found = [pose for face in moving.turned(degrees).faces for pose in self._both_ways(moving, face)]
+        return [pose for pose in found if pose is not None]
+
+    def _both_ways(self, moving: Scaled, face: Canvas) -> Iterator[Pose | None]:
+        """Compare as drawn, and by half a turn, which needs no drawing: its spectrum is the conjugate."""
         from scipy import fft
 
-        features = describe(dark, seen, surround_px=10.0) * _WEIGHTS
-        stack = np.moveaxis(features[..., :3], 2, 0)
-        energy = (features**2).sum(axis=2)
-        planes = [*stack, energy, seen.astype(np.float32), (tissue & seen).astype(np.float32)]
-        spectra = fft.rfft2(np.stack(planes), self._padded)
-        return _Spectra(spectra[:3], spectra[3], spectra[4], spectra[5])
+        spectra = fft.rfft2(face.planes, self._padded)
+        yield self._pose(self._score(spectra.conj(), moving), face.turn, 0)
+        yield self._pose(self._score(spectra, moving), face.half_turn, face.planes.shape[1] - 1)
 
-    def best_shift(self, ihc: Picture, scale: float, turned: tuple[bool, float]) -> Pose | None:
-        """Return the best place of the turned IHC, or None where too little tissue can meet."""
+    def _score(self, moving: NDArray[np.complex64], scaled: Scaled) -> NDArray[np.float32]:
         from scipy import fft
 
-        turn = _turn(ihc, scale, turned, self._side)
-        moving = self._transform(*_drawn(ihc, turn, scale, self._side))
         fixed = self._spectra
-        sums = fft.irfft2(
-            np.stack(
-                [
-                    (fixed.features * moving.features.conj()).sum(axis=0),
-                    fixed.energy * moving.seen.conj(),
-                    fixed.seen * moving.energy.conj(),
-                    fixed.tissue * moving.tissue.conj(),
-                ]
-            ),
-            self._padded,
-        )
-        tissue_px = max(float(ihc.tissue.sum()) * scale**2, 1.0)
-        common = sums[3] / min(self._tissue_px, tissue_px)
-        power = np.sqrt(np.maximum(sums[1] * sums[2], 0) + 1.0)
-        area = sums[3] / np.sqrt(self._tissue_px * float(ihc.tissue.sum()) + 1.0)
-        score = np.where(common > _LEAST_OVERLAP, sums[0] / power * np.sqrt(np.maximum(area, 0)), -1)
-        return self._pose(score, turn, ihc)
+        products = np.empty((4, *fixed.shape[1:]), fixed.dtype)
+        np.einsum("kij,kij->ij", fixed[:3], moving[:3], out=products[0])
+        for place, (one, other) in enumerate(((3, 4), (4, 3), (5, 5)), 1):
+            np.multiply(fixed[one], moving[other], out=products[place])
+        match, first, second, tissue = fft.irfft2(products, self._padded, overwrite_x=True)
+        common = tissue / min(self._tissue_px, scaled.tissue_px)
+        weight = np.maximum(tissue, 0) / np.sqrt(self._tissue_px * scaled.tissue_px)
+        power = np.maximum(first * second, 0) + 1.0
+        return np.asarray(np.where(common > _LEAST_OVERLAP, match * np.sqrt(weight / power), -1), np.float32)
 
-    def _pose(self, score: NDArray[np.float32], turn: Affine, ihc: Picture) -> Pose | None:
+    def _pose(self, score: NDArray[np.float32], turn: Affine, ahead: int) -> Pose | None:
         best = np.unravel_index(int(score.argmax()), score.shape)
         if score[best] <= 0:
             return None
+        shift = [(int(place) - ahead + full) % full for place, full in zip(best, self._padded, strict=True)]
         shift = [
-            int(place) if place < length else int(place) - full
-            for place, length, full in zip(best, self._he.shape, self._padded, strict=True)
+            place if place < length else place - full
+            for place, length, full in zip(shift, self._he.shape, self._padded, strict=True)
         ]
         onto = Affine.translation(*shift) @ turn
-        ihc_to_he = self._he.to_um @ onto @ ihc.to_um.inverse
+        ihc_to_he = self._he.to_um @ onto @ self._ihc.to_um.inverse
         return Pose(ihc_to_he.inverse, float(score[best]))
-
-
-def _turn(ihc: Picture, scale: float, turned: tuple[bool, float], side: int) -> Affine:
-    """IHC pixels → pixels of a square canvas that holds it at any angle."""
-    mirror, degrees = turned
-    linear = scale * Affine.rotation(degrees).linear @ np.diag([1.0, -1.0 if mirror else 1.0])
-    centre = np.asarray(ihc.shape) / 2
-    return Affine.of(linear, side / 2 - linear @ centre)
-
-
-def _drawn(
-    ihc: Picture, turn: Affine, scale: float, side: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
-    import cv2
-
-    dark = ihc.dark if scale > 0.9 else cv2.GaussianBlur(ihc.dark, (0, 0), 0.5 / scale)
-    matrix = np.zeros((2, 3))
-    matrix[:, :2] = turn.linear[::-1, ::-1]
-    matrix[:, 2] = (turn(np.array([[0.5, 0.5]]))[0] - 0.5)[::-1]
-
-    def drawn(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(cv2.warpAffine(values, matrix, (side, side), flags=cv2.INTER_LINEAR), np.float32)
-
-    seen = drawn(ihc.seen.astype(np.float32)) > 0.95
-    return drawn(dark), seen, drawn(ihc.tissue.astype(np.float32)) > 0.5

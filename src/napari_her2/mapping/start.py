@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Start", "find_start"]
 
-_GLANCE_PX, _WIDE_PX, _CLOSER_PX = 128, 96, 256
-_CANDIDATES = 8
-_CONVINCING = 0.25, 0.5
+_GLANCE_PX, _WIDE_PX, _CLOSER_PX = 128, 80, 256
+_CANDIDATES, _FINALISTS = 8, 3
+_SCREEN_STEP = 16
+_CONVINCING = 0.4, 0.5
 """Lead over the runner-up and support with which no other scale is tried."""
+_TIED = 0.25
+"""Lead below which pieces of tissue are asked one by one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,11 +73,11 @@ def find_start(he: Picture, ihc: Picture, settings: MappingSettings) -> Start:
             for pose in poses
         ]
         likely = distinct(fresh, points, 0.06 * extent, _CANDIDATES)
-        found += [_closer(pose, glance, closer) for pose in likely]
-        best = distinct(found, points, 0.04 * extent, 2)
+        found += [_screened(pose, glance, closer) for pose in likely]
+        best = _finals(distinct(found, points, 0.04 * extent, _FINALISTS), closer, points, extent)
         if best and _margin(best) >= _CONVINCING[0] and best[0].score >= _CONVINCING[1]:
             break
-    if best and _margin(best) < _CONVINCING[0]:
+    if best and _margin(best) < _TIED:
         best = _by_piece(he, ihc, found, points, extent) or best
     if not best:
         raise MappingError(
@@ -87,10 +90,23 @@ def _margin(best: list[Pose]) -> float:
     return 1.0 if len(best) < 2 else 1 - best[1].score / max(best[0].score, 1e-9)
 
 
-def _closer(pose: Pose, glance: Level, closer: Level) -> Pose:
+def _screened(pose: Pose, glance: Level, closer: Level) -> Pose:
     turned = refine(glance, pose.affine_um, "similarity")
-    affine_um = refine(closer, turned, "affine", half=12)
+    affine_um = refine(closer, turned, "affine", half=12, step=_SCREEN_STEP)
     return Pose(affine_um, support(closer.compare(affine_um)))
+
+
+def _finals(likely: list[Pose], closer: Level, points: NDArray[np.float64], extent: float) -> list[Pose]:
+    """Return the best two of the likeliest, each at its own best."""
+    closest = []
+    for pose in likely:
+        affine_um = refine(closer, pose.affine_um, "affine", half=12)
+        closest.append(max(Pose(affine_um, support(closer.compare(affine_um))), pose, key=_score))
+    return distinct(closest, points, 0.04 * extent, 2)
+
+
+def _score(pose: Pose) -> float:
+    return pose.score
 
 
 def _by_piece(
