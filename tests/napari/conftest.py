@@ -101,7 +101,7 @@ def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
 @pytest.fixture
 def panel(viewer: Any) -> Iterator[Any]:
     """The panel in its dock."""
-    dock, made = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+    dock, made = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     yield made
     if made._open:
         viewer.window.remove_dock_widget(dock)

@@ -114,6 +114,34 @@ def report(**call: Any) -> Any:
     )
 
 
+def mapping(affine_um: Any = None, error_um: float = 8.0, **quality: Any) -> Any:
+    """Return an affine mapping of the handmade slides with the same error everywhere."""
+    from napari_her2.geometry import Affine
+    from napari_her2.mapping import MappingQuality, SlideFrame, SlideMapping
+    from napari_her2.mapping.frame import Lattice
+
+    frame = SlideFrame(SHAPE, UM)
+    trust = Lattice.over(frame.size_um, 64.0, 2)
+    values = np.ones_like(trust.values) * (error_um, 1.0)
+    facts: dict[str, Any] = {
+        "kind": "affine",
+        "residual_um_p50": error_um / 2,
+        "residual_um_p90": error_um,
+        "overlap_fraction": 0.9,
+        "min_jacobian": 1.0,
+        "needs_review": False,
+        "reason": "fits",
+        **quality,
+    }
+    return SlideMapping(
+        he=frame,
+        ihc=frame,
+        affine_um=affine_um or Affine.identity(),
+        trust=trust.with_values(values),
+        quality=MappingQuality(**facts),
+    )
+
+
 def cells(n: int = 1000, seed: int = 3) -> Any:
     """Return a table of cells with the report's percentages, all evaluable but the last fifty."""
     from napari_her2.cells import CellTable

@@ -222,7 +222,7 @@ def test_drawn_area_confirms_and_goes_to_the_pipeline(
     asked = fake_pipeline(monkeypatch, case)
     rig.open(*pair)
     rig.control.change(case_folder=tmp_path / "new")
-    rig.control.draw_tumour()
+    rig.control.tumour.draw()
     layer: Any = rig.canvas.drawing()
     layer.add_polygons(np.array([(100, 200), (100, 400), (300, 400)]))
     he: Any = rig.canvas.layer("he")
@@ -243,7 +243,7 @@ def test_overlaid_puts_he_over_ihc_by_the_mapping(rig: Rig, case: Path) -> None:
     rig.open(case)
     view: Any = rig.session.result
     turned = Affine.rotation(90, centre=(300, 400))
-    rig.canvas.show_result(_with(view, he_to_ihc_um=turned))
+    rig.canvas.show_result(_with(view, mapping=handmade.mapping(turned)))
     rig.control.arrange("over", 0.5)
     he, ihc = rig.canvas.layer("he"), rig.canvas.layer("ihc")
     np.testing.assert_allclose(np.asarray(he.affine), turned.matrix, atol=1e-9)  # type: ignore[union-attr]
@@ -271,7 +271,7 @@ def test_close_leaves_the_viewer_as_it_was(jobs: InlineJobs, case: Path) -> None
     rig = Rig(jobs)
     rig.viewer.add_points(np.zeros((1, 2)), name="mine")
     rig.open(case)
-    rig.control.draw_tumour()
+    rig.control.tumour.draw()
     rig.control.close()
     assert rig.names == ["mine"]
     assert not rig.viewer.canvas.overlays.scale_bar.visible
@@ -280,7 +280,7 @@ def test_close_leaves_the_viewer_as_it_was(jobs: InlineJobs, case: Path) -> None
 def test_close_keeps_what_a_person_drew(jobs: InlineJobs, pair: tuple[Path, Path]) -> None:
     rig = Rig(jobs)
     rig.open(*pair)
-    rig.control.draw_tumour()
+    rig.control.tumour.draw()
     rig.canvas.drawing().add_polygons(np.array([(0, 0), (0, 9), (9, 9)]))  # type: ignore[union-attr]
     rig.control.close()
     assert rig.names == ["tumour"]

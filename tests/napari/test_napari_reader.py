@@ -155,7 +155,7 @@ def test_manifest_is_valid_and_its_commands_exist() -> None:
 
     manifest = PluginManifest.from_file(MANIFEST)
     manifest.validate_imports()
-    assert [widget.display_name for widget in manifest.contributions.widgets or ()] == ["HER2 score"]
+    assert [widget.display_name for widget in manifest.contributions.widgets or ()] == ["HER2 case"]
     assert [sample.display_name for sample in manifest.contributions.sample_data or ()] == [
         "HER2 phantom case"
     ]

@@ -219,6 +219,7 @@ class FakeShapes:
     def __init__(self, *shapes: tuple[str, Any]) -> None:
         self.shape_type = [kind for kind, _ in shapes]
         self.data = [np.asarray(points, float) for _, points in shapes]
+        self.features = {"class": ["Tumor", "Tumor", "Necrosis"][: len(shapes)]}
 
     def data_to_world(self, point: Any) -> Any:
         """Shift by (100, 200)."""
@@ -229,8 +230,9 @@ def test_drawn_shapes_become_rings() -> None:
     square = [(0, 0), (0, 10), (10, 10), (10, 0)]
     rings = rings_of(FakeShapes(("polygon", square), ("line", square[:2]), ("ellipse", square)))
     assert len(rings) == 2
-    np.testing.assert_allclose(rings[0], np.add(square, (100, 200)))
-    np.testing.assert_allclose(np.hypot(*(rings[1] - (105, 205)).T), 5)
+    np.testing.assert_allclose(rings[0][0], np.add(square, (100, 200)))
+    np.testing.assert_allclose(np.hypot(*(rings[1][0] - (105, 205)).T), 5)
+    assert [name for _, name in rings] == ["Tumor", "Necrosis"]
 
 
 def test_rings_are_written_for_pipeline_and_qupath(tmp_path: Path) -> None:
@@ -246,8 +248,8 @@ def test_rings_are_written_for_pipeline_and_qupath(tmp_path: Path) -> None:
 
 def test_import_needs_neither_torch_nor_qt() -> None:
     modules = (
-        "canvas case_view commands controller demo_view layers opening progress pyramid reader roi running "
-        "sample score_view session static tiles"
+        "canvas case_view commands controller demo_view disagreement layers opening overlays preparing "
+        "progress pyramid reader roi running sample score_view session static steps tiles tumour worklist"
     )
     code = (
         "import sys\n"

@@ -104,7 +104,7 @@ def test_runtime_error_of_a_library_reaches_the_panel(
 def test_reader_then_panel_takes_the_slides_over(viewer: Any, pair: tuple[Path, Path]) -> None:
     viewer.open([str(path) for path in pair], plugin="napari-her2")
     assert len(viewer.layers) == 2
-    dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     wait(lambda: panel.session.ihc is not None and not panel.session.busy)
     assert panel.session.ihc.name == "block_ihc.tif"
     assert len(viewer.layers) == 2
@@ -115,7 +115,7 @@ def test_reader_then_panel_takes_the_slides_over(viewer: Any, pair: tuple[Path, 
 def test_dropped_case_shows_layers_and_score(viewer: Any, case: Path) -> None:
     viewer.open(str(case), plugin="napari-her2")
     assert len(viewer.layers) == 6
-    dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     wait(lambda: panel.session.result is not None and not panel.session.busy)
     assert len(viewer.layers) == 6
     assert panel.result.call.text() == "3+"
@@ -134,7 +134,7 @@ def test_closing_the_panel_leaves_viewer_threads_and_settings_as_they_were(
     threads = {thread.name for thread in threading.enumerate()}
     keys = dict(viewer.keymap)
     callbacks = len(viewer.layers.events.inserted.callbacks), len(viewer.events.theme.callbacks)
-    dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     open_in(panel, *pair)
     slides = [panel.session.he.pyramid.source.slide, panel.session.ihc.pyramid.source.slide]
     panel.controller.change(case_folder=tmp_path / "case")
@@ -163,7 +163,7 @@ def _settings(settings: Any) -> dict[str, Any]:
 def test_open_and_close_many_times_leaves_nothing(viewer: Any, pair: tuple[Path, Path]) -> None:
     left: list[weakref.ref[Any]] = []
     for _ in range(3):
-        dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+        dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
         open_in(panel, *pair)
         left += [weakref.ref(panel), weakref.ref(panel.session.he.pyramid), weakref.ref(panel.controller)]
         viewer.window.remove_dock_widget(dock)
@@ -204,7 +204,7 @@ def test_commands_of_the_palette_act_on_the_panel(viewer: Any, case: Path) -> No
 
     commands.draw_tumour()
     assert "tumour" in viewer.layers
-    _, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+    _, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     open_in(panel, case)
     commands.toggle_overlays()
     assert not viewer.layers["cells"].visible
@@ -261,7 +261,7 @@ def test_window_closed_in_the_middle_of_a_run(
     make_napari_viewer: Any, pair: tuple[Path, Path], slow: SlowPipeline, tmp_path: Path
 ) -> None:
     viewer = make_napari_viewer(show=True)
-    _, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+    _, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     open_in(panel, *pair)
     slides = [panel.session.he.pyramid.source.slide, panel.session.ihc.pyramid.source.slide]
     panel.controller.change(case_folder=tmp_path / "case")

@@ -7,34 +7,38 @@ was given, and restores what it changed.
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_her2._napari import layers as data
+from napari_her2._napari.drawing import Drawing, size_um
+from napari_her2._napari.overlays import (
+    MAPS,
+    OVERLAYS,
+    class_table,
+    heat_table,
+    outline_overlays,
+    overlays,
+)
 from napari_her2._napari.placing import he_place
-from napari_her2._napari.roi import Ring, rings_of
-from napari_her2._napari.sources import ArraySource
 from napari_her2.geometry import Affine
+from napari_her2.vocabulary import CELL_CLASSES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Iterator, Mapping
 
     from napari_her2._napari.case_view import CaseView
     from napari_her2._napari.placing import Arrangement
+    from napari_her2._napari.preparing import Prepared
     from napari_her2._napari.pyramid import TilePyramid
     from napari_her2._napari.session import OpenSlide, SlideRole
 
 __all__ = ["CaseCanvas"]
 
-OVERLAYS = ("cells", "outline", "outline_he", "heat")
 
-
-class CaseCanvas:
-    """The layers of one case, by key: ``he, ihc, cells, outline, outline_he, heat, tumour``.
+class CaseCanvas(Drawing):
+    """The layers of one case, by key: ``he``, ``ihc``, ``tumour``, ``carried`` and those of ``OVERLAYS``.
 
     Parameters
     ----------
@@ -54,6 +58,8 @@ class CaseCanvas:
         self._batching = False
         self._how: Arrangement = "side"
         self._blend = 1.0
+        self._linked = False
+        self._rotation: Affine | None = None
         self._bar_was = bool(viewer.canvas.overlays.scale_bar.visible)
 
     def layer(self, key: str) -> Any | None:
@@ -125,37 +131,37 @@ class CaseCanvas:
 
     def show_result(self, view: CaseView) -> None:
         """Show the overlays of a finished case, in place of those before."""
-        with self._together():
-            for key, make in self._overlays(view).items():
-                if key not in self._guests:
-                    self.remove(key)
-                    self._add(key, make())
-        turned = view.he_to_ihc_um is not None and view.he_to_ihc_um is not self._he_to_ihc
-        self._he_to_ihc = view.he_to_ihc_um or Affine.identity()
-        self._outlines_on = True
+        self._show({**overlays(view, self._make_pyramid), **outline_overlays(view.outlines)})
         self._on_he = {"he", "outline_he"} | ({"heat"} if view.tumour_role == "he" else set())
+        self._turn(view.he_to_ihc_um)
+
+    def show_prepared(self, prepared: Prepared) -> None:
+        """Show the alignment and the proposed area, before any cell is measured."""
+        self._show(outline_overlays(prepared.outlines))
+        self._on_he = {"he", "outline_he"}
+        self._turn(None if prepared.mapping is None else prepared.mapping.affine_um)
+
+    def _show(self, makers: Mapping[str, Callable[[], data.LayerData]]) -> None:
+        """Show overlays from the lowest to the highest, in place of those before."""
+        with self._together():
+            for key in OVERLAYS:
+                if key in makers and key not in self._guests:
+                    self.remove(key)
+                    self._add(key, makers[key]())
+        self._outlines_on = True
+
+    def _turn(self, he_to_ihc: Affine | None) -> None:
+        """Turn the H&E as the alignment says."""
+        turned = he_to_ihc is not None and he_to_ihc is not self._he_to_ihc
+        self._he_to_ihc = he_to_ihc or Affine.identity()
         self.arrange()
         if turned:
             self.look_at("he", "ihc")
 
-    def _overlays(self, view: CaseView) -> dict[str, Callable[[], data.LayerData]]:
-        """Return what makes each overlay of a case, the lowest first."""
-        found: dict[str, Callable[[], data.LayerData]] = {}
-        raster = view.tumour
-        if raster is not None:
-            found["heat"] = lambda: data.heat_layer(
-                self._make_pyramid(ArraySource(raster.levels)), raster.um_per_px, visible=False
-            )
-        for key, role in (("outline_he", "he"), ("outline", "ihc")):
-            if view.outlines.get(role):
-                found[key] = partial(data.outline_layer, view.outlines[role], role)
-        found["cells"] = lambda: data.cells_layer(view.cells)
-        return found
-
     def clear_result(self) -> None:
         """Take the overlays of a case away."""
         with self._together():
-            for key in OVERLAYS:
+            for key in (*OVERLAYS, "carried"):
                 self.remove(key)
         self._he_to_ihc = Affine.identity()
 
@@ -168,8 +174,8 @@ class CaseCanvas:
             return
         over = self._how == "over" and ihc is not None
         self._show_outlines()
-        ihc_um = None if ihc is None else _size_um(ihc)
-        place = he_place(self._how, _size_um(he), ihc_um, self._he_to_ihc).matrix
+        ihc_um = None if ihc is None else size_um(ihc)
+        place = he_place(self._how, size_um(he), ihc_um, self._he_to_ihc).matrix
         for layer in map(self.layer, self._on_he):
             if layer is not None:
                 layer.affine = place
@@ -183,17 +189,73 @@ class CaseCanvas:
         if layers.index(he) < layers.index(ihc):
             layers.move(layers.index(he), layers.index(ihc) + 1)
 
+    def set_linked(self, linked: bool) -> None:
+        """Leave the main canvas to the IHC while the H&E has one of its own."""
+        self._linked = linked
+        for key in ("he", "outline_he"):
+            layer = self.layer(key)
+            if layer is not None:
+                layer.visible = not linked and (key == "he" or self._outlines_on)
+
+    def turn(self, rotation: Affine | None) -> None:
+        """Turn the IHC with all that lies on it; None turns it back."""
+        matrix = np.eye(3) if rotation is None else rotation.matrix
+        for key in self._layers:
+            layer = self.layer(key)
+            if layer is not None and key not in self._on_he:
+                layer.affine = matrix
+        self._rotation = rotation
+
+    def add_over_ihc(self, key: str, entry: data.LayerData) -> None:
+        """Add a layer above the slides, below the overlays, without making it the active one."""
+        layers = self.viewer.layers
+        active = layers.selection.active
+        layer = self._add(key, entry)
+        top = max((layers.index(s) for s in map(self.layer, ("he", "ihc")) if s is not None), default=-1)
+        layers.move(layers.index(layer), top + 1)
+        layers.selection.active = active
+        if self._rotation is not None:
+            layer.affine = self._rotation.matrix
+
     def look_at(self, *keys: str) -> None:
         """Move the camera to the given layers."""
         found = [layer for layer in map(self.layer, keys) if layer is not None]
         if found:
             self.viewer.reset_view(layers=found)
 
+    def view(self) -> tuple[tuple[float, float], float]:
+        """Return the middle of the view (world µm) and the zoom (screen pixels per µm)."""
+        camera = self.viewer.scene.camera
+        row, col = camera.center[-2:]
+        return (float(row), float(col)), float(camera.zoom)
+
+    def go(self, centre_um: tuple[float, float], zoom: float | None = None) -> None:
+        """Move the camera to a place (world µm), as close as ``zoom`` says."""
+        camera = self.viewer.scene.camera
+        if zoom is not None:
+            camera.zoom = zoom
+        camera.center = (0.0, *centre_um)
+
     def show_classes(self, codes: set[int]) -> None:
         """Show the cells of these classes only."""
         cells = self.layer("cells")
         if cells is not None:
             cells.shown = np.isin(cells.metadata["class_code"], sorted(codes))
+        for layer in map(self.layer, ("her2", "pixels")):
+            if layer is not None:
+                layer.colormap = class_table(CELL_CLASSES[code] for code in codes)
+
+    def set_opacity(self, opacity: float) -> None:
+        """Set how strongly the maps cover the slides."""
+        for layer in map(self.layer, MAPS):
+            if layer is not None:
+                layer.opacity = opacity
+
+    def set_threshold(self, least: float) -> None:
+        """Show the tumour heat map from a probability on."""
+        heat = self.layer("heat")
+        if heat is not None:
+            heat.colormap = heat_table(least)
 
     def set_visible(self, key: str, visible: bool) -> None:
         """Show or hide an overlay."""
@@ -208,7 +270,8 @@ class CaseCanvas:
         for key, beside in (("outline", False), ("outline_he", True)):
             layer = self.layer(key)
             if layer is not None:
-                layer.visible = self._outlines_on and not (beside and self._how == "over")
+                hidden = beside and (self._how == "over" or self._linked)
+                layer.visible = self._outlines_on and not hidden
 
     def toggle_overlays(self) -> None:
         """Hide all overlays, or show them again (the heat map stays as it is)."""
@@ -225,33 +288,6 @@ class CaseCanvas:
     def arrangement(self) -> tuple[Arrangement, float]:
         """How the slides lie, and how opaque the H&E is when over the IHC."""
         return self._how, self._blend
-
-    def draw_tumour(self) -> None:
-        """Make the layer ``tumour`` active, ready to draw a polygon."""
-        layer = self.drawing()
-        if layer is None:
-            slides = [_size_um(slide) for slide in map(self.layer, ("ihc", "he")) if slide is not None]
-            layer = self._add("tumour", data.drawing_layer(extent_um=max(map(max, slides), default=1000.0)))
-        self.viewer.layers.selection.active = layer
-        layer.mode = "add_polygon"
-
-    def drawing(self) -> Any | None:
-        """Return the Shapes layer ``tumour``, whoever made it."""
-        named = (layer for layer in self.viewer.layers if layer.name == data.TUMOUR)
-        return next((layer for layer in named if hasattr(layer, "shape_type")), None)
-
-    def rings(self) -> list[Ring]:
-        """Return what the person drew, each ring on the slide that it lies on."""
-        layer = self.drawing()
-        return [] if layer is None else [self._on_slide(ring) for ring in rings_of(layer)]
-
-    def _on_slide(self, ring: NDArray[np.float64]) -> Ring:
-        he, ihc = self.layer("he"), self.layer("ihc")
-        if he is not None and not (ihc is not None and _holds(ihc, ring.mean(axis=0))):
-            on_he = Affine.from_matrix(np.asarray(he.affine)).inverse(ring)
-            if _holds(he, on_he.mean(axis=0)):
-                return Ring("he", on_he)
-        return Ring("ihc", ring)
 
     def remove(self, key: str) -> None:
         """Take one of our layers away."""
@@ -294,19 +330,12 @@ class CaseCanvas:
         at = 0 if below else len(layers) if drawing is None else layers.index(drawing)
         layers.insert(at, layer)
         self._layers[key] = layer
+        if self._linked and key in ("he", "outline_he"):
+            layer.visible = False
+        if self._rotation is not None and key not in self._on_he:
+            layer.affine = self._rotation.matrix
         return layer
 
 
 def _pyramid(layer: Any) -> Any:
     return getattr(layer.data[0], "pyramid", None) if getattr(layer, "multiscale", False) else None
-
-
-def _size_um(layer: Any) -> tuple[float, float]:
-    rows, cols = layer.data[0].shape[:2]
-    scale = np.asarray(layer.scale)
-    return float(rows * scale[0]), float(cols * scale[1])
-
-
-def _holds(layer: Any, point_um: NDArray[np.float64]) -> bool:
-    """Whether a point (µm of that slide) lies on the image."""
-    return bool(np.all(point_um >= 0) and np.all(point_um < _size_um(layer)))

@@ -6,7 +6,7 @@ Read from its folder: the same way after a run and when a folder is dropped on t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,19 +15,23 @@ from napari_her2.events import Progress
 from napari_her2.vocabulary import CELL_CLASSES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from napari_her2.case import CaseBundle, Report
+    from napari_her2.case import CaseBundle, RasterName, Report
     from napari_her2.cells import CellTable
     from napari_her2.events import Steps
     from napari_her2.geometry import Affine
+    from napari_her2.mapping import SlideMapping
     from napari_her2.store import Multiscale
 
 __all__ = ["CaseView", "CellsView", "SlidePlace", "cells_view", "load_case"]
 
 SMOOTH_UM = 4.0
+
+RASTERS: Final[tuple[RasterName, ...]] = ("her2", "segmentation", "mapping_error")
 
 TUMOUR_CLASS = "Tumor"
 """As QuPath spells it."""
@@ -78,8 +82,14 @@ class CaseView:
         Rings of the tumour area by slide, in that slide's µm.
     tumour : Multiscale or None
         Probability of tumour on the slide ``tumour_role``.
-    he_to_ihc_um : Affine or None
-        Affine part of the mapping.
+    mapping : SlideMapping or None
+        H&E to IHC.
+    table : CellTable or None
+        All cells, as they lie in the case.
+    rasters : dict of str to Multiscale
+        Further rasters: ``her2``, ``segmentation``, ``mapping_error``.
+    disagreement : (ndarray of uint8, float) or None
+        How many classes cells and pixels are apart, and its µm/px.
     """
 
     folder: Path
@@ -89,7 +99,15 @@ class CaseView:
     outlines: dict[str, tuple[NDArray[np.float64], ...]] = field(default_factory=dict)
     tumour: Multiscale | None = None
     tumour_role: str = "he"
-    he_to_ihc_um: Affine | None = field(default=None)
+    mapping: SlideMapping | None = None
+    table: CellTable | None = None
+    rasters: dict[str, Multiscale] = field(default_factory=dict)
+    disagreement: tuple[NDArray[np.uint8], float] | None = None
+
+    @property
+    def he_to_ihc_um(self) -> Affine | None:
+        """Affine part of the mapping."""
+        return None if self.mapping is None else self.mapping.affine_um
 
     def slide(self, role: str) -> SlidePlace | None:
         """Return the slide of a role."""
@@ -111,11 +129,12 @@ def load_case(folder: Path, *, cell_limit: int = 60000) -> Steps[CaseView]:
     ihc = bundle.slide("ihc")
     if ihc is None:
         raise CaseError(f"{folder.name} has no IHC slide: run `score` again")
-    cells = cells_view(bundle.cells(), ihc.um_per_px, limit=cell_limit)
+    table = bundle.cells()
+    cells = cells_view(table, ihc.um_per_px, limit=cell_limit)
     yield Progress("opening", 2, 4, "parts")
     outlines, tumour = _outlines(bundle), bundle.raster("tumour")
     yield Progress("opening", 3, 4, "parts")
-    mapping = bundle.mapping()
+    rasters = {name: found for name in RASTERS if (found := bundle.raster(name)) is not None}
     places = (SlidePlace(s.role, s.name, s.um_per_px, find_slide(s, folder)) for s in bundle.slides)
     return CaseView(
         folder=folder,
@@ -125,11 +144,21 @@ def load_case(folder: Path, *, cell_limit: int = 60000) -> Steps[CaseView]:
         outlines=outlines,
         tumour=tumour,
         tumour_role=_slide_of(tumour),
-        he_to_ihc_um=None if mapping is None else mapping.affine_um,
+        mapping=bundle.mapping(),
+        table=table,
+        rasters={str(name): raster for name, raster in rasters.items()},
+        disagreement=_disagreement(rasters),
     )
 
 
-def _smoothed(ring_um: NDArray[np.float64]) -> NDArray[np.float64]:
+def _disagreement(rasters: Mapping[RasterName, Multiscale]) -> tuple[NDArray[np.uint8], float] | None:
+    from napari_her2._napari.disagreement import disagreement
+
+    both = [rasters[name] for name in RASTERS[:2] if name in rasters]
+    return disagreement(both[0], both[1]) if len(both) > 1 else None
+
+
+def smoothed(ring_um: NDArray[np.float64]) -> NDArray[np.float64]:
     """Take the steps of the raster out of a ring, for the screen."""
     from shapely import LinearRing
 
@@ -143,18 +172,12 @@ def _slide_of(raster: Multiscale | None) -> str:
 
 
 def _outlines(bundle: CaseBundle) -> dict[str, tuple[NDArray[np.float64], ...]]:
-    """Return the rings of the tumour area by slide, in that slide's µm; holes are rings, too."""
+    from napari_her2._napari.preparing import outlines_um
     from napari_her2.exchange import read_areas
 
     path = bundle.files.annotations
-    sizes = {slide.role: slide.um_per_px for slide in bundle.slides}
-    found: dict[str, list[NDArray[np.float64]]] = {}
-    for area in read_areas(path) if path.is_file() else ():
-        role = area.slide or "ihc"
-        if area.name == TUMOUR_CLASS and role in sizes:
-            rings = (area.outline, *area.holes)
-            found.setdefault(role, []).extend(_smoothed(ring * sizes[role]) for ring in rings)
-    return {role: tuple(rings) for role, rings in found.items()}
+    sizes = {str(slide.role): slide.um_per_px for slide in bundle.slides}
+    return outlines_um(read_areas(path) if path.is_file() else (), sizes)
 
 
 def cells_view(cells: CellTable, um_per_px: float, *, limit: int) -> CellsView:

@@ -1,4 +1,4 @@
-"""Commands of the palette: they act on the open panel "HER2 score", and open it where it is not."""
+"""Commands of the palette: they act on the open panel "HER2 case", and open it where it is not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cancel", "draw_tumour", "run", "toggle_overlays", "toggle_stain"]
 
-PLUGIN, PANEL = "napari-her2", "HER2 score"
+PLUGIN, PANEL = "napari-her2", "HER2 case"
 
 
 def _controller() -> ScoreController | None:
@@ -50,4 +50,4 @@ def toggle_stain() -> None:
 def draw_tumour() -> None:
     """Let the person draw the tumour area."""
     if (control := _controller()) is not None:
-        control.draw_tumour()
+        control.tumour.draw()

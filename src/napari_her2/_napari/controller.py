@@ -16,7 +16,8 @@ from napari_her2._napari import opening
 from napari_her2._napari.case_view import load_case
 from napari_her2._napari.progress import RunProgress, advance
 from napari_her2._napari.running import CaseRun
-from napari_her2._napari.session import Message, OpenSlide, RunSettings, Session, Tumour
+from napari_her2._napari.session import Message, OpenSlide, RunSettings, Session
+from napari_her2._napari.tumour import TumourControl
 from napari_her2.errors import Her2Error, UsageError
 from napari_her2.events import Notice
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from napari_her2._napari.canvas import CaseCanvas
     from napari_her2._napari.case_view import CaseView
     from napari_her2._napari.preferences import Preferences
+    from napari_her2._napari.preparing import Prepared
     from napari_her2._napari.session import SlideRole
     from napari_her2._napari.tiles import TileLoader
     from napari_her2.events import Event, Steps
@@ -81,13 +83,16 @@ class ScoreController:
         self._jobs, self._loader, self._preferences = jobs, loader, preferences
         self._job: Job | None = None
         self._turn = 0
+        self._new_folder: Path | None = None
         self._closed = False
+        self.tumour = TumourControl(session, canvas)
         session.settings = RunSettings(rule=preferences.rule)
 
-    def open(self, paths: Sequence[Path]) -> None:
-        """Open one or two slides, a picture, or the folder of a case."""
+    def open(self, paths: Sequence[Path], folder: Path | None = None) -> None:
+        """Open one or two slides, a picture, or the folder of a case; a new case goes into ``folder``."""
         if not self._free():
             return
+        self._new_folder = folder
         if len(paths) == 1 and (paths[0] / "case.json").is_file():
             self.open_case(paths[0])
             return
@@ -96,14 +101,14 @@ class ScoreController:
     def open_case(self, folder: Path) -> None:
         """Open a finished case with its slides, as far as they are found."""
         if self._free():
-            self._start(lambda: self._load(folder), self._case_opened, "opening")
+            self._start(lambda: self.load(folder), self.take, "opening")
 
     def adopt(self) -> None:
         """Take over slides or a case that the reader has opened already."""
         about, known = self.canvas.adopt()
         if "case" in about:
             folder = Path(about["case"])
-            self._start(lambda: self._load(folder, known), self._case_opened, "opening")
+            self._start(lambda: self.load(folder, known), self.take, "opening")
         elif 1 <= len(known) <= len(ROLES):
             paths = [Path(path) for path in known]
             self._start(lambda: opening.open_slides(paths, self._loader, known), self._opened, "opening")
@@ -128,7 +133,7 @@ class ScoreController:
         """Exchange H&E and IHC."""
         if not self._free():
             return
-        self.session.result = None
+        self._clear_case()
         self.session.he, self.session.ihc = self.session.ihc, self.session.he
         self.canvas.swap()
         self._suggest_folder()
@@ -136,7 +141,7 @@ class ScoreController:
     def close_slide(self, role: SlideRole) -> None:
         """Take one slide out of the case."""
         if self._free():
-            self._clear_result()
+            self._clear_case()
             self.canvas.remove(role)
             self._put(role, None)
             self.canvas.arrange()
@@ -158,36 +163,49 @@ class ScoreController:
         """Change settings of the run."""
         self.session.settings = replace(self.session.settings, **settings)
 
-    def draw_tumour(self) -> None:
-        """Let the person draw the tumour area."""
-        self.canvas.draw_tumour()
-        self.tumour_drawn()
-
-    def tumour_drawn(self) -> None:
-        """Take note of what is drawn."""
-        self.session.tumour = Tumour(rings=len(self.canvas.rings()))
+    def confirm_tumour(self) -> None:
+        """Take the proposed area as it is; a case that is scored is scored anew with it."""
+        if self._free():
+            self.tumour.confirm()
+            if self.session.result is not None:
+                self.run()
 
     def run(self) -> None:
         """Score the open case."""
-        self.tumour_drawn()
-        why_not = self.session.why_not
-        if why_not is not None:
-            self.session.message = Message(why_not, "warning")
-            return
-        session, ihc = self.session, self.session.ihc
-        if ihc is None:
-            return
-        folder = session.settings.case_folder or opening.default_case_folder(ihc.path)
-        self._clear_result()
-        run = CaseRun(
-            ihc=ihc,
+        run = self._case_run()
+        if run is not None:
+            self._clear_result()
+            self._start(run, self._finished, "running")
+
+    def align(self) -> None:
+        """Bring the slides together and propose the tumour area, without measuring cells."""
+        run = self._case_run()
+        if run is not None:
+            self._clear_result()
+            self._start(run.prepare, self._prepared, "aligning")
+
+    def _case_run(self) -> CaseRun | None:
+        """Return what to run; None where it cannot start, which the person is told."""
+        session = self.session
+        self.tumour.drawn()
+        if session.why_not is not None or session.ihc is None:
+            session.message = Message(session.why_not or "", "warning")
+            return None
+        return CaseRun(
+            ihc=session.ihc,
             he=session.he,
-            folder=folder,
+            folder=session.settings.case_folder or opening.default_case_folder(session.ihc.path),
             settings=session.settings,
-            rings=tuple(self.canvas.rings()),
+            rings=self.tumour.rings(),
             preferences=self._preferences,
+            mapping=session.mapping,
         )
-        self._start(run, self._finished, "running")
+
+    def _prepared(self, prepared: Prepared) -> None:
+        if not self._closed:
+            self.session.prepared = prepared
+            self.canvas.show_prepared(prepared)
+            self.tumour.drawn()
 
     def cancel(self) -> None:
         """Let go of what runs; what is done so far is kept and resumed by the next run.
@@ -264,7 +282,7 @@ class ScoreController:
             _close(slides)
             self._say(error)
             return
-        self._clear_result()
+        self._clear_case()
         for role, slide in zip(ROLES, (he, ihc), strict=True):
             if slide is not None:
                 self._put(role, slide)
@@ -288,18 +306,27 @@ class ScoreController:
     def _suggest_folder(self) -> None:
         ihc = self.session.ihc
         if ihc is not None:
-            self.change(case_folder=opening.default_case_folder(ihc.path, self._preferences.case_folder))
+            usual = opening.default_case_folder(ihc.path, self._preferences.case_folder)
+            self.change(case_folder=self._new_folder or usual)
 
     def _clear_result(self) -> None:
         self.session.result = None
         self.canvas.clear_result()
 
+    def _clear_case(self) -> None:
+        """Forget all that was found on the slides before."""
+        self._clear_result()
+        self.session.prepared, self.session.signed = None, ""
+        self.tumour.forget()
+
     def _finished(self, view: CaseView) -> None:
         if not self._closed:
             self.session.result = view
             self.canvas.show_result(view)
+            self.tumour.drawn()
 
-    def _load(self, folder: Path, known: opening.Known = opening.NONE) -> Steps[_Opened]:
+    def load(self, folder: Path, known: opening.Known = opening.NONE) -> Steps[_Opened]:
+        """Read a finished case and open its slides, for :meth:`take`; for a background thread."""
         view = yield from load_case(folder, cell_limit=self._preferences.cell_limit)
         slides: dict[Any, OpenSlide] = {}
         missing: list[str] = []
@@ -315,12 +342,13 @@ class ScoreController:
                 )
         return view, slides, missing
 
-    def _case_opened(self, opened: _Opened) -> None:
+    def take(self, opened: _Opened) -> None:
+        """Show a case that :meth:`load` has read."""
         view, slides, missing = opened
         if self._closed:
             _close(slides.values())
             return
-        self._clear_result()
+        self._clear_case()
         for role in ROLES:
             self._put(role, slides.get(role))
             if role in slides:

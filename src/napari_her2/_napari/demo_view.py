@@ -29,7 +29,7 @@ def show_case(
     size: tuple[int, int] = SIZE_PX,
     theme: str | None = None,
 ) -> None:
-    """Open napari on a case, with the panel "HER2 score".
+    """Open napari on a case, with the panel "HER2 case".
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def show_case(
 
 def open_panel(viewer: Any, size: tuple[int, int]) -> Any:
     """Open the panel in a window of that size, as large as the screen allows."""
-    _, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+    _, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     viewer.window.resize(*size)
     return panel
 

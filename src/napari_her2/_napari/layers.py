@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_her2._napari.roi import AREA_CLASSES
 from napari_her2.vocabulary import CELL_CLASSES, COLOURS
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_her2._napari.case_view import CellsView
     from napari_her2._napari.pyramid import TilePyramid
+    from napari_her2._napari.roi import Ring
 
 __all__ = [
     "CELLS",
@@ -26,11 +28,15 @@ __all__ = [
     "ROLE_NAMES",
     "TUMOUR",
     "LayerData",
+    "carried_layer",
     "cells_layer",
     "class_colours",
     "drawing_layer",
     "heat_layer",
     "outline_layer",
+    "pyramid_of",
+    "rgba",
+    "set_area_class",
     "slide_layer",
     "warm_up",
 ]
@@ -44,6 +50,7 @@ ROLE_NAMES = {"he": "H&E", "ihc": "IHC"}
 
 CELLS = "cells"
 OUTLINE = "tumour area"
+CARRIED = "tumour, carried"
 HEAT = "tumour heat map"
 CELL_UM = 6.0
 """Drawn size of a cell: the nucleus is covered, the membrane is not."""
@@ -81,6 +88,12 @@ def placement(um_per_px: float | None) -> dict[str, Any]:
     return {"scale": (um_per_px, um_per_px), "translate": (um_per_px / 2, um_per_px / 2), **_UM}
 
 
+def pyramid_of(layer: Any) -> TilePyramid | None:
+    """Return the pyramid behind a layer, or None where it shows something else."""
+    first = layer.data[0] if getattr(layer, "multiscale", False) else None
+    return getattr(first, "pyramid", None)
+
+
 def heat_layer(pyramid: TilePyramid, um_per_px: float, **more: Any) -> LayerData:
     """Return the tumour probability as a heat map: clear where there is none."""
     meta: dict[str, Any] = {
@@ -100,17 +113,18 @@ def heat_layer(pyramid: TilePyramid, um_per_px: float, **more: Any) -> LayerData
 
 def _heat_colours() -> dict[str, Any]:
     """Clear to full in the tumour's green: one hue, so that nothing is mistaken for a HER2 class."""
-    red, green, blue, _ = _rgba(COLOURS["tumour"])
+    red, green, blue, _ = rgba(COLOURS["tumour"])
     return {"name": "tumour", "colors": [[red, green, blue, 0.0], [red, green, blue, 1.0]]}
 
 
 def class_colours(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the colour (n, 4) of each cell class."""
-    table = np.array([_rgba(COLOURS[name]) for name in CELL_CLASSES], np.float32)
+    table = np.array([rgba(COLOURS[name]) for name in CELL_CLASSES], np.float32)
     return table[codes]
 
 
-def _rgba(colour: str) -> tuple[float, float, float, float]:
+def rgba(colour: str) -> tuple[float, float, float, float]:
+    """Return a ``#rrggbb`` colour as napari wants it."""
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return red, green, blue, 1.0
 
@@ -152,9 +166,41 @@ def line_um(extent_um: float) -> float:
 
 
 def drawing_layer(rings_um: Sequence[NDArray[np.float64]] = (), extent_um: float = 1000.0) -> LayerData:
-    """Return the layer in which a person draws the tumour area, on slides of that extent."""
+    """Return the layer in which a person draws the tumour area, on slides of that extent.
+
+    The feature ``class`` says what an area is: invasive tumour counts, in situ and necrosis are taken out.
+    """
     meta = _shapes(TUMOUR, "#1B783722", ndim=2, edge_width=line_um(extent_um))
-    return list(rings_um) or None, meta, "shapes"
+    classes = np.array([AREA_CLASSES[0]] * len(rings_um), object)
+    return list(rings_um) or None, {**meta, "features": {"class": classes}}, "shapes"
+
+
+AREA_COLOURS = dict(zip(AREA_CLASSES, (COLOURS["tumour"], "#E08214", "#4D4D4D"), strict=True))
+"""Invasive green, in situ orange, necrosis grey: apart for colour-blind readers, too, by their lightness."""
+
+
+def set_area_class(layer: Any, name: str) -> None:
+    """Let shapes that are drawn from now on be of a class."""
+    layer.selected_data = set()
+    if "class" not in layer.features:  # made by the person
+        layer.features = {"class": np.array([AREA_CLASSES[0]] * len(layer.data), object)}
+    layer.feature_defaults = {"class": [name]}
+    layer.current_edge_color = AREA_COLOURS[name]
+    layer.current_face_color = f"{AREA_COLOURS[name]}22"
+
+
+def carried_layer(rings_um: Sequence[NDArray[np.float64]], rings: Sequence[Ring]) -> LayerData:
+    """Return what was drawn on one slide as it lies on the other, in world µm."""
+    closed = [np.vstack([ring, ring[:1]]) for ring in rings_um]
+    width = line_um(float(np.ptp(np.vstack(closed), axis=0).max()))
+    meta = {
+        **_shapes(CARRIED, "transparent"),
+        "shape_type": "path",
+        "edge_color": [AREA_COLOURS[ring.name] for ring in rings],
+        "edge_width": width,
+        "opacity": 0.7,
+    }
+    return closed, meta, "shapes"
 
 
 def warm_up() -> None:

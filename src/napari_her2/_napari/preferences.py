@@ -30,6 +30,12 @@ class Preferences:
         For sample data and models; empty means the user's cache.
     cell_limit : int
         How many cells are drawn at most; beyond, an even sample is shown.
+    reader : str
+        Name or sign of the person who reads.
+    blind_first : bool
+        The program's score is hidden until the reader has entered their own.
+    record : bool
+        Note which regions were looked at, and how closely.
     """
 
     device: str = "auto"
@@ -39,9 +45,12 @@ class Preferences:
     tile_cache_mib: int = 512
     cache_folder: str = ""
     cell_limit: int = 60000
+    reader: str = ""
+    blind_first: bool = False
+    record: bool = False
 
 
-CATEGORIES = ("scoring", "display")
+CATEGORIES = ("scoring", "review", "display")
 
 
 def preferences() -> Preferences:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2._napari.session import SlideRole
+    from napari_her2.mapping import SlideMapping
 
-__all__ = ["Ring", "rings_of", "write_rings"]
+__all__ = ["AREA_CLASSES", "Ring", "mm2_of", "on_one_slide", "rings_of", "write_rings"]
 
 CLOSED = ("polygon", "rectangle", "ellipse")
 TUMOUR_CLASS = "Tumor"
+
+AREA_CLASSES: Final = ("Tumor", "In situ", "Necrosis")
+"""What an area can be: the first counts, the others are taken out of it (as QuPath spells them)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,20 +31,57 @@ class Ring:
 
     role: SlideRole
     points_um: NDArray[np.float64]
+    name: str = TUMOUR_CLASS
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is invasive tumour."""
+        return self.name == TUMOUR_CLASS
 
 
-def rings_of(layer: Any) -> list[NDArray[np.float64]]:
-    """Return the closed shapes of a napari Shapes layer as rings (n, 2) in world units (µm).
+def mm2_of(rings: Sequence[Ring]) -> float:
+    """Return the invasive area of rings on one slide, less what is left out, in mm²; overlaps count once."""
+    import shapely
+
+    def union(counts: bool) -> Any:
+        chosen = [shapely.make_valid(shapely.Polygon(r.points_um)) for r in rings if r.counts is counts]
+        return shapely.union_all(chosen)
+
+    return float(union(True).difference(union(False)).area) / 1e6
+
+
+def on_one_slide(rings: Sequence[Ring], mapping: SlideMapping | None) -> list[Ring]:
+    """Return the rings on one slide: those of the H&E are carried to the IHC where both were drawn on.
+
+    Without a mapping they stay where they are.
+    """
+    if mapping is None or len({ring.role for ring in rings}) < 2:
+        return list(rings)
+    return [ring if ring.role == "ihc" else carried(ring, mapping) for ring in rings]
+
+
+def carried(ring: Ring, mapping: SlideMapping) -> Ring:
+    """Return a ring as it lies on the other slide."""
+    from napari_her2.mapping import carry_polygon
+
+    here, there = (mapping.he, mapping.ihc) if ring.role == "he" else (mapping.ihc, mapping.he)
+    points = carry_polygon(mapping, here.to_px(ring.points_um), ring.role)
+    return Ring("ihc" if ring.role == "he" else "he", there.to_um(points), ring.name)
+
+
+def rings_of(layer: Any) -> list[tuple[NDArray[np.float64], str]]:
+    """Return the closed shapes of a napari Shapes layer: rings (n, 2) in world units (µm), and their class.
 
     Ellipses come as polygons; lines and paths enclose nothing and are left out.
     """
+    names = layer.features.get("class", [TUMOUR_CLASS] * len(layer.data))
     rings = []
-    for shape, kind in zip(layer.data, layer.shape_type, strict=True):
+    for shape, kind, name in zip(layer.data, layer.shape_type, names, strict=True):
         if str(kind) in CLOSED:
-            corners = (
-                _ellipse(np.asarray(shape, float)) if str(kind) == "ellipse" else np.asarray(shape, float)
-            )
-            rings.append(np.array([layer.data_to_world(point) for point in corners]))
+            corners = np.asarray(shape, float)
+            corners = _ellipse(corners) if str(kind) == "ellipse" else corners
+            known = str(name) if str(name) in AREA_CLASSES else TUMOUR_CLASS
+            rings.append((np.array([layer.data_to_world(point) for point in corners]), known))
     return rings
 
 
@@ -65,7 +106,6 @@ def write_rings(path: Path, rings: Sequence[Ring], um_per_px: dict[SlideRole, fl
     from napari_her2.exchange import Area, write_areas
 
     areas = [
-        Area(outline=ring.points_um / um_per_px[ring.role], name=TUMOUR_CLASS, slide=ring.role)
-        for ring in rings
+        Area(outline=ring.points_um / um_per_px[ring.role], name=ring.name, slide=ring.role) for ring in rings
     ]
     write_areas(path, areas)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_her2._napari.case_view import CaseView, load_case
 from napari_her2._napari.preferences import Preferences
-from napari_her2._napari.roi import write_rings
+from napari_her2._napari.preparing import Prepared, prepare
+from napari_her2._napari.roi import on_one_slide, write_rings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_her2._napari.roi import Ring
-    from napari_her2._napari.session import OpenSlide, RunSettings, SlideRole
+    from napari_her2._napari.session import EngineChoice, OpenSlide, RunSettings, SlideRole
     from napari_her2.events import Steps
+    from napari_her2.mapping import SlideMapping
     from napari_her2.pipeline import CaseRequest, Wishes
 
 __all__ = ["CaseRun"]
@@ -36,6 +38,8 @@ class CaseRun:
     rings : tuple of Ring
         Tumour area that a person drew; empty means the program's proposal.
     preferences : Preferences
+    mapping : SlideMapping or None
+        As far as it is known; carries areas that were drawn on both slides to one of them.
     """
 
     ihc: OpenSlide
@@ -44,6 +48,7 @@ class CaseRun:
     settings: RunSettings
     rings: tuple[Ring, ...]
     preferences: Preferences
+    mapping: SlideMapping | None = None
 
     def __call__(self) -> Steps[CaseView]:
         """Score the case and read it back for the window."""
@@ -54,6 +59,13 @@ class CaseRun:
         yield from score_case(self.request())
         return (yield from load_case(self.folder, cell_limit=self.preferences.cell_limit))
 
+    def prepare(self) -> Steps[Prepared]:
+        """Bring the slides together and propose the tumour area."""
+        from napari_her2.store import writable_folder
+
+        writable_folder(self.folder, "the field Case folder")
+        return (yield from prepare(self.request()))
+
     def request(self) -> CaseRequest:
         """Return what the pipeline is asked for; the drawn area is written into the case first."""
         from napari_her2.pipeline import CaseRequest, Wishes
@@ -63,6 +75,10 @@ class CaseRun:
             um_per_px_he=None if self.he is None else self.he.given_um_per_px,
             rule=self.settings.rule,
             roi=self._roi(),
+            ish=dict(self.settings.ish) or None,
+            pieces=dict(self.settings.pieces) or None,
+            specimen=dict(self.settings.specimen) or None,
+            **engine_wishes(self.settings.engine),
         )
         return CaseRequest(
             ihc=self.ihc.path,
@@ -86,10 +102,22 @@ class CaseRun:
         return replace(wishes, **changed)
 
     def _roi(self) -> Path | None:
-        if not self.rings:
+        if not any(ring.counts for ring in self.rings):
             return None
         sizes: dict[SlideRole, float] = {"ihc": self.ihc.um_per_px or 1.0}
         if self.he is not None:
             sizes["he"] = self.he.um_per_px or 1.0
-        write_rings(self.folder / DRAWN, self.rings, sizes)
+        write_rings(self.folder / DRAWN, on_one_slide(self.rings, self.mapping), sizes)
         return self.folder / DRAWN
+
+
+def engine_wishes(choice: EngineChoice | None) -> dict[str, Any]:
+    """Return the wishes of an engine; ``both`` keeps the classical tumour area and asks the models, too."""
+    if choice is None:
+        return {}
+    if choice != "both":
+        return {"engine": choice}
+    from napari_her2.pipeline.engine import MODELS
+
+    wanted = ("stain_model", "segment_model")
+    return {"engine": "classical", **{name: MODELS[name].preferred for name in wanted}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
@@ -14,12 +14,26 @@ if TYPE_CHECKING:
 
     from napari_her2._napari.case_view import CaseView
     from napari_her2._napari.placing import Arrangement
+    from napari_her2._napari.preparing import Prepared
     from napari_her2._napari.pyramid import TilePyramid
+    from napari_her2.case import WorklistCase
+    from napari_her2.mapping import SlideMapping
 
-__all__ = ["Activity", "Message", "OpenSlide", "RunSettings", "Session", "SlideRole", "Tumour"]
+__all__ = [
+    "Activity",
+    "EngineChoice",
+    "Message",
+    "OpenSlide",
+    "RunSettings",
+    "Session",
+    "SlideRole",
+    "Tumour",
+]
 
 SlideRole = Literal["he", "ihc"]
-Activity = Literal["idle", "opening", "running"]
+Activity = Literal["idle", "opening", "aligning", "running"]
+
+EngineChoice = Literal["classical", "transformer", "both"]
 
 STAIN_WORDS = {"he": "looks like H&E", "ihc": "looks like IHC", "unknown": "stain not recognised"}
 
@@ -83,14 +97,29 @@ class RunSettings:
     rule: str = "asco-cap-breast-2023"
     case_folder: Path | None = None
     restart: bool = False
+    engine: EngineChoice | None = None
+    specimen: tuple[tuple[str, Any], ...] = ()
+    ish: tuple[tuple[str, Any], ...] = ()
+    pieces: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tumour:
-    """The tumour area: rings drawn by a person (0 = the program's proposal is taken) and on which slide."""
+    """The tumour area that a person drew or confirmed; without rings the program's proposal is taken.
+
+    Attributes
+    ----------
+    rings : int
+        How many areas of invasive tumour.
+    left_out : int
+        How many areas of carcinoma in situ or necrosis.
+    mm2 : float
+        Invasive area less what is left out.
+    """
 
     rings: int = 0
-    role: SlideRole = "ihc"
+    left_out: int = 0
+    mm2: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +142,30 @@ class Session:
     tumour: Tumour = field(default_factory=Tumour)
     activity: Activity = "idle"
     progress: RunProgress = field(default_factory=RunProgress)
+    prepared: Prepared | None = None
     result: CaseView | None = None
+    cases: tuple[WorklistCase, ...] = ()
+    case_name: str | None = None
+    reader: str = ""
     message: Message | None = None
     arrangement: Arrangement = "side"
     blend: float = 1.0
+
+    signed: str = ""
+
+    @property
+    def mapping(self) -> SlideMapping | None:
+        """H&E to IHC, once it is known."""
+        if self.result is not None and self.result.mapping is not None:
+            return self.result.mapping
+        return None if self.prepared is None else self.prepared.mapping
+
+    @property
+    def outlines(self) -> dict[str, tuple[Any, ...]]:
+        """Rings of the tumour area by slide, proposed or scored, in that slide's µm."""
+        if self.result is not None:
+            return self.result.outlines
+        return {} if self.prepared is None else self.prepared.outlines
 
     @property
     def busy(self) -> bool:

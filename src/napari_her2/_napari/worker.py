@@ -21,6 +21,7 @@ from qtpy.QtWidgets import QApplication
 from superqt.utils import WorkerBase
 from superqt.utils._qthreading import GeneratorWorkerSignals
 
+from napari_her2._napari.layers import pyramid_of
 from napari_her2.errors import InferenceError
 from napari_her2.events import Progress
 
@@ -132,6 +133,7 @@ class TileRefresher(QObject):
         self.loader = loader
         self._dirty: dict[int, _Dirty] = {}
         self._viewers: list[Any] = []
+        self._kept: list[Any] = []
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REFRESH_MS)
@@ -175,8 +177,16 @@ class TileRefresher(QObject):
             self._timer.start()
 
     def _layers_of(self, pyramid: TilePyramid) -> list[Any]:
-        layers = (layer for viewer in self._viewers for layer in viewer.layers)
+        layers = (layer for viewer in (*self._viewers, *self._kept) for layer in viewer.layers)
         return [layer for layer in layers if pyramid_of(layer) is pyramid]
+
+    def follow(self, viewer: Any) -> None:
+        """Keep a further viewer's layers fresh until :meth:`unfollow`."""
+        self._kept.append(viewer)
+
+    def unfollow(self, viewer: Any) -> None:
+        """Leave a viewer alone."""
+        self._kept = [kept for kept in self._kept if kept is not viewer]
 
     def _find_viewers(self) -> None:
         """Start to follow the viewer that shows the layers."""
@@ -209,14 +219,6 @@ class _Dirty:
     tries: int = 0
 
 
-def pyramid_of(layer: Any) -> TilePyramid | None:
-    """Return the pyramid behind a layer, or None where it shows something else."""
-    from napari_her2._napari.pyramid import LazyLevel
-
-    first = layer.data[0] if getattr(layer, "multiscale", False) else None
-    return first.pyramid if isinstance(first, LazyLevel) else None
-
-
 def refresher() -> TileRefresher | None:
     """Return the refresher of this application; None where no window can be open.
 
@@ -243,7 +245,7 @@ def window_open() -> bool:
 
 
 def open_panel_soon() -> None:
-    """Open the panel "HER2 score" once the layers of a case are in the viewer."""
+    """Open the panel "HER2 case" once the layers of a case are in the viewer."""
     if window_open():
         QTimer.singleShot(0, _open_panel)
 
@@ -253,7 +255,7 @@ def _open_panel() -> None:
 
     viewer = current_viewer()
     if viewer is not None and any("napari_her2" in layer.metadata for layer in viewer.layers):
-        viewer.window.add_plugin_dock_widget("napari-her2", "HER2 score")
+        viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
 
 
 def run_in_window(make: Callable[[], Steps[Any]], title: str, most_seconds: float) -> Any:

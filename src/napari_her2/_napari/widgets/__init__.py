@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from napari_her2._napari.widgets.panel import ScorePanel
+from napari_her2._napari.widgets.linked_dock import LinkedDock
+from napari_her2._napari.widgets.panel import CasePanel
+from napari_her2._napari.widgets.worklist_dock import WorklistDock
 
-__all__ = ["ScorePanel"]
+__all__ = ["CasePanel", "LinkedDock", "WorklistDock"]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QPainter
+from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["Chip", "MessageBar", "Section", "label", "restyle", "rule", "shown"]
+
+
+STATE_COLOURS = {"to do": "#8b9099", "running": "#3f8fe0", "needs you": "#e39c17", "done": "#3d9a5b"}
+"""Told apart by words and form as well, never by the colour alone."""
 
 
 def label(text: str = "", kind: str = "", *, wrap: bool = False, tip: str = "") -> QLabel:
@@ -17,7 +24,8 @@ def label(text: str = "", kind: str = "", *, wrap: bool = False, tip: str = "") 
     made.setProperty("kind", kind)
     made.setWordWrap(wrap)
     made.setToolTip(tip)
-    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if kind not in ("title", "state"):  # a click there folds the card
+        made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     if wrap:
         made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
     return made
@@ -44,7 +52,12 @@ def shown(widget: QWidget, text: str) -> None:
 
 
 class Section(QFrame):
-    """A card with a title that folds away; the state stands at the right of the title."""
+    """A card with a title that folds away; the state stands at the right of the title.
+
+    ``opened`` tells that a person unfolded or folded it.
+    """
+
+    toggled = Signal(bool)
 
     def __init__(self, title: str) -> None:
         super().__init__()
@@ -55,15 +68,19 @@ class Section(QFrame):
         self._arrow.setFixedSize(18, 18)
         self._arrow.setStyleSheet("background: transparent; padding: 0;")
         self._arrow.setToolTip("Fold or unfold")
-        self._arrow.clicked.connect(lambda: self.fold(not self.folded))
+        self._arrow.clicked.connect(self._turn)
         self._title, self.state = label(title, "title"), label("", "state")
-        head = QHBoxLayout()
+        self.dot = Chip("#808080", 10)
+        self.dot.hide()
+        self.head = _Head(self._turn)
+        head = QHBoxLayout(self.head)
         head.setContentsMargins(0, 0, 0, 0)
         head.setSpacing(4)
         head.addWidget(self._arrow)
         head.addWidget(self._title)
         head.addStretch(1)
         head.addWidget(self.state)
+        head.addWidget(self.dot)
         self.inside = QWidget()
         self.body = QVBoxLayout(self.inside)
         self.body.setContentsMargins(2, 2, 2, 2)
@@ -71,8 +88,22 @@ class Section(QFrame):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(8, 6, 8, 7)
         whole.setSpacing(4)
-        whole.addLayout(head)
+        whole.addWidget(self.head)
         whole.addWidget(self.inside)
+
+    def _turn(self) -> None:
+        self.fold(not self.folded)
+        self.toggled.emit(not self.folded)
+
+    def show_state(self, state: str, words: str, hint: str = "") -> None:
+        """Show how far this step is: in words, and by the colour and form of a dot."""
+        self.dot.show()
+        self.dot.set_form(STATE_COLOURS[state], hollow=state == "to do")
+        self.state.setText(words)
+        tip = f"{state.capitalize()}. {hint}".strip()
+        for widget in (self.head, self.state, self.dot):
+            widget.setToolTip(tip)
+        self.setAccessibleName(f"{self._title.text()}: {state}")
 
     @property
     def folded(self) -> bool:
@@ -83,6 +114,19 @@ class Section(QFrame):
         """Show the title only, or all of it."""
         self.inside.setVisible(not folded)
         self._arrow.setArrowType(Qt.ArrowType.RightArrow if folded else Qt.ArrowType.DownArrow)
+
+
+class _Head(QWidget):
+    """The line with the title: a click anywhere on it folds or unfolds."""
+
+    def __init__(self, turn: Callable[[], None]) -> None:
+        super().__init__()
+        self._turn = turn
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def mouseReleaseEvent(self, event: Any) -> None:
+        """Fold or unfold."""
+        self._turn()
 
 
 class MessageBar(QLabel):
@@ -116,6 +160,13 @@ class Chip(QWidget):
         self._colour, self._size = QColor(colour), size
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
+    _hollow = False
+
+    def set_form(self, colour: str, *, hollow: bool = False) -> None:
+        """Change colour and form."""
+        self._colour, self._hollow = QColor(colour), hollow
+        self.update()
+
     def sizeHint(self) -> QSize:
         """Return the size of the dot."""
         return QSize(self._size, self._size)
@@ -124,7 +175,7 @@ class Chip(QWidget):
         """Paint the dot."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._colour)
+        painter.setPen(QPen(self._colour, 1.6) if self._hollow else Qt.PenStyle.NoPen)
+        painter.setBrush(Qt.BrushStyle.NoBrush if self._hollow else self._colour)
         painter.drawEllipse(self.rect().adjusted(1, 1, -1, -1))
         painter.end()

@@ -1,4 +1,4 @@
-"""Step 4: the score with its reasons."""
+"""Step 5: the score with its reasons."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ResultBox(Section):
     """The call large, then why: path, percentages, alternatives, flags, figures."""
 
     def __init__(self, look: Look) -> None:
-        super().__init__("Result")
+        super().__init__("5  Score")
         self.look = look
         self._view: ScoreView | None = None
         self.call = QLabel()
@@ -39,7 +39,23 @@ class ResultBox(Section):
         self.facts_grid = QGridLayout(self.facts)
         self._lay_out()
 
+    def show_nothing(self) -> None:
+        """There is no score (any more)."""
+        self._view = None
+        self.whole.hide()
+        self.empty.show()
+
     def _lay_out(self) -> None:
+        self.whole, self.empty = (
+            QWidget(),
+            label("The score with its reasons comes here.", "small", wrap=True),
+        )
+        self.inner = QVBoxLayout(self.whole)
+        self.inner.setContentsMargins(0, 0, 0, 0)
+        self.inner.setSpacing(6)
+        self.body.addWidget(self.empty)
+        self.body.addWidget(self.whole)
+        self.whole.hide()
         words = QVBoxLayout()
         words.setSpacing(1)
         for widget in (self.heading, self.status, self.category):
@@ -49,34 +65,35 @@ class ResultBox(Section):
         head.setSpacing(10)
         head.addWidget(self.call, 0, Qt.AlignmentFlag.AlignTop)
         head.addLayout(words, 1)
-        self.body.addLayout(head)
+        self.inner.addLayout(head)
         for widget in (self.banners, self.reason):
-            self.body.addWidget(widget)
+            self.inner.addWidget(widget)
         for grid in (self.path_grid, self.flags_grid, self.facts_grid):
             grid.setContentsMargins(0, 0, 0, 0)
             grid.setHorizontalSpacing(8)
             grid.setVerticalSpacing(3)
             grid.setColumnStretch(1, 1)
         self.confidence = label("", "small")
-        for title, widget in (
+        blocks = (
             ("How the guideline decided", self.path),
             ("Tumour cells by class", self.bars),
             ("Confidence in each score", self.alternatives),
             ("Please note", self.flags),
             ("Figures", self.facts),
-        ):
-            self._block(title, widget, self.confidence if widget is self.alternatives else None)
+        )
+        for at, (title, widget) in enumerate(blocks):
+            self._block(title, widget, self.confidence if at == 2 else None)
 
     def _block(self, title: str, widget: QWidget, right: QWidget | None = None) -> None:
-        self.body.addSpacing(2)
-        self.body.addWidget(rule())
+        self.inner.addSpacing(2)
+        self.inner.addWidget(rule())
         head = QHBoxLayout()
         head.addWidget(label(title, "small"))
         head.addStretch(1)
         if right is not None:
             head.addWidget(right)
-        self.body.addLayout(head)
-        self.body.addWidget(widget)
+        self.inner.addLayout(head)
+        self.inner.addWidget(widget)
 
     def set_look(self, look: Look) -> None:
         """Follow napari's theme."""
@@ -89,6 +106,8 @@ class ResultBox(Section):
     def show_view(self, view: ScoreView) -> None:
         """Show a report."""
         self._view = view
+        self.empty.hide()
+        self.whole.show()
         self._show_call(view)
         self.bars.show_bars(view.bars, view.line_percent)
         self.alternatives.show_parts(view.alternatives)
@@ -101,9 +120,12 @@ class ResultBox(Section):
             "  ·  ".join(f"{score} {100 * p:.0f} %" for score, p in view.alternatives if p)
         )
         _fill(
-            self.facts_grid, [(label(name, "small"), label(value, wrap=True)) for name, value in view.facts]
+            self.facts_grid,
+            [
+                (label(name, "small"), label(value, wrap=True))
+                for name, value in (("Guideline", view.rule), *view.facts)
+            ],
         )
-        self.state.setText(view.rule)
 
     def _show_call(self, view: ScoreView) -> None:
         long = len(view.call) > 2

@@ -1,4 +1,4 @@
-"""Steps 2 and 3: the tumour area and the run."""
+"""Step 4: the run over the whole case."""
 
 from __future__ import annotations
 
@@ -24,41 +24,18 @@ if TYPE_CHECKING:
     from napari_her2._napari.progress import RunProgress
     from napari_her2._napari.session import Session
 
-__all__ = ["RunBox", "TumourBox"]
+__all__ = ["RunBox"]
 
 BAR_STEPS = 1000
 
-
-class TumourBox(Section):
-    """Where tumour is: proposed by the program until a person draws it."""
-
-    drawn = Signal()
-
-    def __init__(self) -> None:
-        super().__init__("Tumour area")
-        self.words = label("", "small", wrap=True)
-        self.button = QPushButton("Draw")
-        self.button.setToolTip(
-            "Draw the invasive tumour in the layer “tumour”, on the IHC or on the H&E; leave out in situ "
-            "and necrosis. Click for corners, double-click to finish."
-        )
-        self.button.clicked.connect(self.drawn)
-        line = QHBoxLayout()
-        line.addWidget(self.words, 1)
-        line.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
-        self.body.addLayout(line)
-
-    def show_session(self, session: Session) -> None:
-        """Show whose area it is."""
-        rings = session.tumour.rings
-        self.state.setText(f"drawn, {rings} area{'s' if rings > 1 else ''}" if rings else "proposed")
-        self.words.setText(
-            "Drawn by hand: this is what is scored."
-            if rings
-            else "The program proposes it. The score stays provisional until you draw the area yourself."
-        )
-        self.button.setText("Draw more" if rings else "Draw")
-        self.button.setEnabled(session.ihc is not None and not session.busy)
+ENGINES = {
+    "classical": ("Classical", "Measured membranes, tumour area from nuclei and texture; no trained weights"),
+    "transformer": (
+        "Transformer",
+        "Model C finds the tumour, L and M judge patches and pixels beside the cells",
+    ),
+    "both": ("Both", "Classical tumour area, and L and M beside the cells: shows where they disagree"),
+}
 
 
 class RunBox(Section):
@@ -66,18 +43,17 @@ class RunBox(Section):
 
     started = Signal()
     cancelled = Signal()
-    rule_chosen = Signal(str)
-    folder_chosen = Signal(object)
-    restart_chosen = Signal(bool)
+    changed = Signal(dict)
+    rows_wanted = Signal()
 
     def __init__(self, rules: list[tuple[str, str]]) -> None:
-        super().__init__("Score")
+        super().__init__("4  Analyse")
         self.rules = QComboBox()
         for name, words in rules:
             self.rules.addItem(words, name)
         self.rules.setToolTip("The guideline that turns cells into a score")
         self.rules.setMinimumContentsLength(12)
-        self.rules.activated.connect(lambda _: self.rule_chosen.emit(self.rules.currentData()))
+        self.rules.activated.connect(lambda _: self.changed.emit({"rule": self.rules.currentData()}))
         self.folder = QElidingLabel("")
         self.folder.setElideMode(Qt.TextElideMode.ElideLeft)
         self.folder_button = QToolButton()
@@ -86,7 +62,16 @@ class RunBox(Section):
         self.folder_button.clicked.connect(self._choose_folder)
         self.restart = QCheckBox("Start over")
         self.restart.setToolTip("Forget what the case's folder holds of an earlier run")
-        self.restart.toggled.connect(self.restart_chosen)
+        self.restart.toggled.connect(lambda on: self.changed.emit({"restart": on}))
+        self.engines = QComboBox()
+        for name, (words, tip) in ENGINES.items():
+            self.engines.addItem(words, name)
+            self.engines.setItemData(self.engines.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.engines.setToolTip("Who looks at the slides; the guideline always counts cells")
+        self.engines.activated.connect(lambda _: self.changed.emit({"engine": self.engines.currentData()}))
+        self.rows_button = QPushButton("Parts…")
+        self.rows_button.setToolTip("Run one model alone, on what is in view, on a shape, or on the slide")
+        self.rows_button.clicked.connect(self.rows_wanted)
         self.run_button = QPushButton("Score")
         self.run_button.setObjectName("primary")
         self.run_button.clicked.connect(self.started)
@@ -105,9 +90,12 @@ class RunBox(Section):
         grid.setVerticalSpacing(5)
         grid.addWidget(label("Guideline", "small"), 0, 0)
         grid.addWidget(self.rules, 0, 1, 1, 2)
-        grid.addWidget(label("Case folder", "small"), 1, 0)
-        grid.addWidget(self.folder, 1, 1)
-        grid.addWidget(self.folder_button, 1, 2)
+        grid.addWidget(label("Engine", "small"), 1, 0)
+        grid.addWidget(self.engines, 1, 1)
+        grid.addWidget(self.rows_button, 1, 2)
+        grid.addWidget(label("Case folder", "small"), 2, 0)
+        grid.addWidget(self.folder, 2, 1)
+        grid.addWidget(self.folder_button, 2, 2)
         grid.setColumnStretch(1, 1)
         buttons = QHBoxLayout()
         buttons.addWidget(self.restart)
@@ -125,18 +113,19 @@ class RunBox(Section):
         self.folder.setText("" if folder is None else str(folder))
         self.folder.setToolTip("" if folder is None else str(folder))
         self.rules.setCurrentIndex(max(self.rules.findData(session.settings.rule), 0))
+        self.engines.setCurrentIndex(max(self.engines.findData(session.settings.engine), 0))
+        self.restart.blockSignals(True)
         self.restart.setChecked(session.settings.restart)
+        self.restart.blockSignals(False)
         why_not = session.why_not
         self.run_button.setEnabled(why_not is None)
         self.run_button.setToolTip("Score this case (Ctrl+Alt+R)")
         shown(self.hint, "" if session.busy else why_not or "")
         self.cancel_button.setVisible(session.busy)
-        for widget in (self.rules, self.folder_button, self.restart):
+        for widget in (self.rules, self.engines, self.folder_button, self.restart):
             widget.setEnabled(not session.busy)
         for widget in (self.bar, self.headline):
             widget.setVisible(session.busy)
-        done = "done" if session.result is not None else "ready" if why_not is None else ""
-        self.state.setText(session.activity if session.busy else done)
         self.show_progress(session.progress, session.activity)
 
     def show_progress(self, progress: RunProgress, activity: str) -> None:
@@ -155,4 +144,4 @@ class RunBox(Section):
     def _choose_folder(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Where to keep the case")
         if name:
-            self.folder_chosen.emit(Path(name))
+            self.changed.emit({"case_folder": Path(name)})

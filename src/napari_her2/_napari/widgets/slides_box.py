@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_her2._napari.widgets.card import PiecesList, SpecimenCard
 from napari_her2._napari.widgets.parts import Section, label, restyle, shown
 
 if TYPE_CHECKING:
@@ -106,9 +107,10 @@ class SlidesBox(Section):
 
     opened = Signal(list)
     swapped = Signal()
+    changed = Signal(dict)
 
     def __init__(self) -> None:
-        super().__init__("Slides")
+        super().__init__("1  Slides")
         self.rows = {role: SlideRow(role) for role in ROLES}
         self.open_button = QPushButton("Open…")
         self.open_button.setToolTip("Choose the H&E and the IHC slide together, or one of them")
@@ -124,6 +126,12 @@ class SlidesBox(Section):
         for button in (self.open_button, self.case_button, self.swap_button):
             buttons.addWidget(button)
         self.body.addLayout(buttons)
+        self.pieces = PiecesList()
+        self.pieces.changed.connect(lambda roles: self.changed.emit({"pieces": roles}))
+        self.body.addWidget(self.pieces)
+        self.card = SpecimenCard()
+        self.card.changed.connect(lambda values: self.changed.emit({"specimen": values}))
+        self.body.addWidget(self.card)
 
     def _drop_frame(self) -> QFrame:
         frame = QFrame()
@@ -141,13 +149,11 @@ class SlidesBox(Section):
             row.show_slide(getattr(session, role))
             row.close_button.setEnabled(not session.busy)
             row.size_row.setEnabled(not session.busy)
-        both = session.he is not None and session.ihc is not None
         self.swap_button.setEnabled(not session.busy and (session.he is not None or session.ihc is not None))
         for button in (self.open_button, self.case_button):
             button.setEnabled(not session.busy)
-        self.state.setText(
-            "pair" if both else "IHC alone" if session.ihc else "H&E only" if session.he else ""
-        )
+        self.pieces.show_pieces(() if session.prepared is None else session.prepared.pieces)
+        self.card.setVisible(session.ihc is not None)
 
     def _choose_files(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "H&E and IHC slide", "", FILTER)

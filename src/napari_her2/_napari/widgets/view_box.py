@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ViewBox"]
 
-LAYERS = {"cells": "Cells", "outline": "Tumour outline", "heat": "Tumour heat map"}
+LAYERS = {
+    "cells": ("Cells", "Cells that count, by class"),
+    "outline": ("Tumour", "Outline of the tumour area"),
+    "heat": ("Heat map", "Probability of tumour"),
+    "her2": ("Class map", "Class of each cell over its territory"),
+    "pixels": ("MaskFormer", "Class of each pixel, as model M sees it"),
+    "disagreement": ("Disagreement", "How many classes cells and pixels are apart"),
+    "error": ("Error", "Local error of the alignment: dark 0 µm, yellow 100 µm and more"),
+}
+ON = ("cells", "outline")
+COLUMNS = 4
 
 
 class ViewBox(Section):
@@ -23,6 +33,8 @@ class ViewBox(Section):
 
     classes_chosen = Signal(set)
     layer_switched = Signal(str, bool)
+    opacity_chosen = Signal(float)
+    threshold_chosen = Signal(float)
     arranged = Signal(str)
     blended = Signal(float)
     looked_at = Signal(str)
@@ -30,26 +42,34 @@ class ViewBox(Section):
     def __init__(self) -> None:
         super().__init__("View")
         self.classes = {code: self._class_switch(name) for code, name in enumerate(CELL_CLASSES)}
-        self.layers = {key: QCheckBox(words) for key, words in LAYERS.items()}
+        self.layers = {key: QCheckBox(words) for key, (words, _) in LAYERS.items()}
         for key, box in self.layers.items():
-            box.setChecked(key != "heat")
-            box.toggled.connect(lambda on, key=key: self.layer_switched.emit(key, on))
+            box.setChecked(key in ON)
+            box.setToolTip(LAYERS[key][1])
+            box.toggled.connect(lambda on, key=key: self._switched(key, on))
+        self.opacity = _slider(60, "Opacity of the maps")
+        self.opacity.valueChanged.connect(lambda value: self.opacity_chosen.emit(value / 100))
+        self.threshold = _slider(0, "The heat map is clear below this probability")
+        self.threshold.valueChanged.connect(lambda value: self.threshold_chosen.emit(value / 100))
         self.side, self.over = QPushButton("Side by side"), QPushButton("Overlaid")
         self.side.setToolTip("H&E left of the IHC, turned like it once the two are aligned")
         self.over.setToolTip("H&E over the IHC, by the affine part of the alignment; blend with the slider")
-        self.blend = QSlider(Qt.Orientation.Horizontal)
-        self.blend.setRange(0, 100)
-        self.blend.setToolTip("IHC … H&E (Ctrl+Alt+S switches)")
+        self.blend = _slider(100, "IHC … H&E (Ctrl+Alt+S switches)")
         self.blend.valueChanged.connect(lambda value: self.blended.emit(value / 100))
-        self.overlays, self.pair, self.blend_row = QWidget(), QWidget(), QWidget()
+        self.overlays, self.pair = QWidget(), QWidget()
+        self.blend_row, self.sliders = QWidget(), QWidget()
         self._lay_out()
 
     def _class_switch(self, name: str) -> QCheckBox:
         box = QCheckBox(name)
         box.setChecked(True)
-        box.setToolTip(f"Show cells of class {name}")
+        box.setToolTip(f"Show class {name} in cells and maps")
         box.toggled.connect(lambda _: self.classes_chosen.emit(self.chosen))
         return box
+
+    def _switched(self, key: str, on: bool) -> None:
+        self._show_sliders()
+        self.layer_switched.emit(key, on)
 
     @property
     def chosen(self) -> set[int]:
@@ -63,14 +83,21 @@ class ViewBox(Section):
             legend.addWidget(Chip(COLOURS[CELL_CLASSES[code]]))
             legend.addWidget(self.classes[code])
             legend.addStretch(1)
-        switches = QHBoxLayout()
-        for box in self.layers.values():
-            switches.addWidget(box)
-        switches.addStretch(1)
+        self.switches = QGridLayout()
+        self.switches.setHorizontalSpacing(6)
+        sliders = QGridLayout(self.sliders)
+        sliders.setContentsMargins(0, 0, 0, 0)
+        self.least_words = label("Heat from", "small")
+        for row, (words, slider) in enumerate(
+            ((label("Opacity", "small"), self.opacity), (self.least_words, self.threshold))
+        ):
+            sliders.addWidget(words, 0, 2 * row)
+            sliders.addWidget(slider, 0, 2 * row + 1)
         inside = QGridLayout(self.overlays)
         inside.setContentsMargins(0, 0, 0, 0)
-        inside.addLayout(switches, 0, 0)
+        inside.addLayout(self.switches, 0, 0)
         inside.addLayout(legend, 1, 0)
+        inside.addWidget(self.sliders, 2, 0)
         self.body.addWidget(self.overlays)
         self._lay_out_pair()
 
@@ -114,13 +141,49 @@ class ViewBox(Section):
         self.blend.blockSignals(False)
         if session.result is None:
             self._reset()
-        else:
-            self.layers["heat"].setVisible(session.result.tumour is not None)
-            self.layers["outline"].setVisible(bool(session.result.outlines))
+        self._show_switches(session)
+        self._show_sliders()
+
+    def _show_switches(self, session: Session) -> None:
+        """Lay out the switches of the overlays that the case has."""
+        there = _there(session)
+        for box in self.layers.values():
+            self.switches.removeWidget(box)
+        for at, box in enumerate(box for key, box in self.layers.items() if key in there):
+            self.switches.addWidget(box, at // COLUMNS, at % COLUMNS)
+        for key, box in self.layers.items():
+            box.setVisible(key in there)
+
+    def _show_sliders(self) -> None:
+        heat = self.layers["heat"].isChecked()
+        maps = [box for key, box in self.layers.items() if key not in ON]
+        self.sliders.setVisible(any(box.isChecked() for box in maps))
+        for widget in (self.least_words, self.threshold):
+            widget.setVisible(heat)
 
     def _reset(self) -> None:
-        """All classes shown, the heat map off: how new overlays come."""
+        """All classes shown, the maps off: how new overlays come."""
         for box in self.classes.values():
             box.setChecked(True)
         for key, box in self.layers.items():
-            box.setChecked(key != "heat")
+            box.setChecked(key in ON)
+
+
+def _there(session: Session) -> set[str]:
+    """Return the overlays that a case has."""
+    result = session.result
+    if result is None:
+        return {"outline"} if session.outlines else set()
+    found = {"cells"} | ({"outline"} if result.outlines else set())
+    found |= {"heat"} if result.tumour is not None else set()
+    found |= {"disagreement"} if result.disagreement is not None else set()
+    keys = {"her2": "her2", "segmentation": "pixels", "mapping_error": "error"}
+    return found | {keys[name] for name in result.rasters}
+
+
+def _slider(value: int, tip: str) -> QSlider:
+    slider = QSlider(Qt.Orientation.Horizontal)
+    slider.setRange(0, 100)
+    slider.setValue(value)
+    slider.setToolTip(tip)
+    return slider

@@ -1,0 +1,249 @@
+"""The dock widget "Linked H&E ↔ IHC view": the H&E in a canvas of its own that goes where the IHC goes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari.components import ViewerModel
+from napari.qt import QtViewer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QSlider, QVBoxLayout, QWidget
+
+from napari_her2._napari import layers as data
+from napari_her2._napari.linking import Link, LinkedCameras, centre_of
+from napari_her2._napari.widgets.docked import Docked
+from napari_her2._napari.widgets.glass import Glass, Ring, canvas_of
+from napari_her2._napari.widgets.partner import Partner
+from napari_her2._napari.widgets.parts import label
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["LinkedDock"]
+
+REST_MS = 160
+"""The view is at rest after this long without a move."""
+MODES = {
+    "off": ("Off", "Only the linked cursor"),
+    "blend": ("Blend", "The H&E, warped by the whole alignment, over the IHC; the slider sets its opacity"),
+    "swipe": ("Swipe", "The warped H&E right of a line; the slider moves the line"),
+    "checkerboard": ("Board", "Warped H&E and IHC in squares: lines must go on across their edges"),
+}
+
+
+class LinkedDock(Docked):
+    """A second canvas, linked both ways through the mapping.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.partner = ViewerModel(title="H&E")
+        self.partner.theme = self.viewer.theme
+        self.qt_viewer = QtViewer(self.partner)
+        self.glass = Glass(self.partner, self.qt_viewer.canvas.native)
+        self.main_glass = Glass(self.viewer, canvas_of(self.viewer))
+        self.glass.show_title("H&E")
+        self.curtain = Partner(self.controller.canvas, self.studio.refresher)
+        self.cameras: LinkedCameras | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._at_rest)
+        self._build()
+        self.studio.refresher.follow(self.partner)
+        for viewer, side in ((self.viewer, "ihc"), (self.partner, "he")):
+            viewer.mouse_move_callbacks.append(self._callbacks(side))
+        self.watch(self._relink, "he", "ihc", "result", "prepared")
+        self._bind_keys()
+        self._relink()
+        self.begin()
+
+    def _callbacks(self, side: str) -> Any:
+        made = partial(self._mouse_moved, side)
+        self._mouse = {**getattr(self, "_mouse", {}), side: made}
+        return made
+
+    def _build(self) -> None:
+        self.linked = QCheckBox("Linked")
+        self.linked.setChecked(True)
+        self.linked.setToolTip("Both canvases go to the same place; off: each for itself")
+        self.linked.toggled.connect(self._set_linked)
+        top = QHBoxLayout()
+        top.addWidget(self.linked)
+        for words, side, tip in (
+            ("⟲ both", None, "Turn both slides by 90° (Ctrl+Alt+T)"),
+            ("⟲ H&&E", "he", "Turn the H&E alone by 90° (Ctrl+Alt+H)"),
+        ):
+            button = QPushButton(words)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, side=side: self.turn(side))
+            top.addWidget(button)
+        self.error = label("", "small")
+        top.addWidget(self.error, 1, Qt.AlignmentFlag.AlignRight)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(6, 4, 6, 6)
+        whole.setSpacing(5)
+        whole.addLayout(top)
+        whole.addWidget(self.qt_viewer, 1)
+        whole.addWidget(self._build_modes())
+        self.setMinimumSize(300, 260)
+
+    def _build_modes(self) -> QWidget:
+        row = QWidget()
+        row.setObjectName("content")
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(label("On the IHC:", "small"))
+        group = QButtonGroup(self)
+        self.modes: dict[str, QPushButton] = {}
+        for mode, (words, tip) in MODES.items():
+            button = QPushButton(words)
+            button.setCheckable(True)
+            button.setToolTip(tip)
+            button.setChecked(mode == "off")
+            button.clicked.connect(lambda _=False, mode=mode: self.show_curtain(mode))
+            group.addButton(button)
+            line.addWidget(button)
+            self.modes[mode] = button
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, 100)
+        self.slider.setValue(50)
+        self.slider.valueChanged.connect(lambda value: self.curtain.slide(value / 100))
+        line.addWidget(self.slider, 1)
+        return row
+
+    def _bind_keys(self) -> None:
+        keys = {"Control-Alt-T": lambda _: self.turn(None), "Control-Alt-H": lambda _: self.turn("he")}
+        self._keys = keys
+        for viewer in (self.viewer, self.partner):
+            for key, action in keys.items():
+                viewer.bind_key(key, action, overwrite=True)
+
+    def _relink(self, *_: Any) -> None:
+        """Show the H&E of the case and link it as the mapping says now."""
+        he, ihc = self.session.he, self.session.ihc
+        before = self.cameras
+        if before is not None:
+            before.close()
+            self.cameras = None
+        self.curtain.forget()
+        self._show_he()
+        if he is None or ihc is None or he.um_per_px is None or ihc.um_per_px is None:
+            self.controller.canvas.set_linked(False)
+            return
+        link = Link(he_um=he.size_um, ihc_um=ihc.size_um, mapping=self.session.mapping)
+        if before is not None:
+            link = link.turned("he", before.link.he_turns).turned("ihc", before.link.ihc_turns)
+        self.cameras = LinkedCameras(
+            link, self.viewer, self.partner, at_rest=self._place_he, moved=self._rest.start
+        )
+        self.cameras.on = self.linked.isChecked()
+        self.controller.canvas.set_linked(True)
+        self.controller.canvas.turn(link.rotation("ihc"))
+        self.controller.canvas.look_at("ihc")
+        self.cameras.rest()
+        self.cameras.sync()
+        for mode, button in self.modes.items():
+            button.setEnabled(mode == "off" or link.mapping is not None)
+        self.modes["off"].setChecked(True)
+        told = "not aligned yet" if link.mapping is None else ""
+        self.error.setText(told)
+
+    def _show_he(self) -> None:
+        """Show the present H&E in the second canvas, on the tiles that are there already."""
+        he = self.session.he
+        shown = next(iter(self.partner.layers), None)
+        if shown is not None and (he is None or data.pyramid_of(shown) is not he.pyramid):
+            self.partner.layers.clear()
+            shown = None
+        if he is not None and shown is None:
+            from napari.layers import Layer
+
+            entry = data.slide_layer(he.pyramid, f"H&E  {he.name}", he.um_per_px)
+            self.partner.layers.append(Layer.create(*entry))
+            self.partner.canvas.overlays.scale_bar.visible = True
+
+    def turn(self, side: Any) -> None:
+        """Turn the H&E, or both slides, by 90°."""
+        cameras = self.cameras
+        if cameras is not None:
+            centre = cameras.link.rotation("ihc").inverse([centre_of(self.viewer)])[0]
+            cameras.link = cameras.link.turned(side)
+            self.controller.canvas.turn(cameras.link.rotation("ihc"))
+            row, col = cameras.link.rotation("ihc")(centre)[0]
+            self.controller.canvas.go((float(row), float(col)))
+            cameras.rest()
+            cameras.sync()
+
+    def show_curtain(self, mode: str) -> None:
+        """Show the warped H&E over the IHC, wholly or in parts."""
+        self.modes[mode].setChecked(True)
+        self.curtain.show(mode, self.session, self.slider.value() / 100)
+
+    def _set_linked(self, on: bool) -> None:
+        if self.cameras is not None:
+            self.cameras.on = on
+            if on:
+                self.cameras.sync()
+
+    def _at_rest(self) -> None:
+        if self.cameras is not None and self.linked.isChecked():
+            self.cameras.rest()
+            self.curtain.rest()
+
+    def _place_he(self, centre: tuple[float, float]) -> None:
+        cameras = self.cameras
+        if cameras is not None and len(self.partner.layers):
+            self.partner.layers[0].affine = cameras.link.he_place(centre).matrix
+
+    def _mouse_moved(self, side: Any, viewer: Any, event: Any) -> None:
+        """Show the cursor of one canvas on the other, with the local error as a ring."""
+        cameras = self.cameras
+        if cameras is None or cameras.link.mapping is None or not len(self.partner.layers):
+            return
+        from napari_her2.geometry import Affine
+
+        place = Affine.from_matrix(_plane(self.partner.layers[0].affine))
+        row, col = event.position[-2:]
+        cursor = cameras.link.cursor((float(row), float(col)), side, place)
+        here, there = (self.main_glass, self.glass) if side == "ihc" else (self.glass, self.main_glass)
+        here.show_ring(None)
+        if cursor is not None:
+            there.show_ring(Ring(cursor.place, cursor.error_um, cursor.inside))
+            words = f"± {cursor.error_um:.0f} µm here" if cursor.inside else "not on both slides"
+            self.error.setText(words)
+
+    def themed(self) -> None:
+        """Let the second canvas follow napari's theme."""
+        self.partner.theme = self.viewer.theme
+
+    def closed(self) -> None:
+        """Unlink, and give the main canvas its H&E back."""
+        self._rest.stop()
+        if self.cameras is not None:
+            self.cameras.close()
+            self.cameras = None
+        self.curtain.forget()
+        for viewer, side in ((self.viewer, "ihc"), (self.partner, "he")):
+            viewer.mouse_move_callbacks.remove(self._mouse[side])
+        for key in self._keys:
+            self.viewer.bind_key(key, None, overwrite=True)
+        self.controller.canvas.turn(None)
+        self.controller.canvas.set_linked(False)
+        self.main_glass.setParent(None)
+        self.main_glass.deleteLater()
+        self.studio.refresher.unfollow(self.partner)
+        self.partner.layers.clear()
+        self.qt_viewer.close()
+        self.qt_viewer.deleteLater()
+
+
+def _plane(affine: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(affine)[-3:, -3:]
