@@ -155,7 +155,7 @@ def test_bands_of_the_pipeline_are_the_stitched_whole(case: Case, usual: np.ndar
     for event in run(plan, slide=case.slides[0], model=case.model):
         if isinstance(event, BatchDone):
             for (row, col), patch in zip(event.cells, event.probabilities, strict=True):
-                for top, left, band in bands.add(int(row), int(col), patch):
+                for top, left, band in bands.add(int(row), int(col), bands.pooled(patch)):
                     labels[top : top + band.shape[0], left : left + band.shape[1]] = band
     for top, left, band in bands.rest():
         labels[top : top + band.shape[0], left : left + band.shape[1]] = band

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CARD = Device(name="cuda:0", title="card", bfloat16=True, free_bytes=8 * 2**30)
 OLD_CARD = Device(name="cuda:1", title="card", free_bytes=8 * 2**30)
+TWO_CARDS = Device(name="cuda:0", title="card", bfloat16=True, free_bytes=8 * 2**30, also=("cuda:1",))
 FAST_CPU = Device(name="cpu", title="CPU", bfloat16=True, threads=8)
 
 
@@ -33,8 +34,26 @@ DECISIONS: list[tuple[str, dict[str, Any], Device, dict[str, Any], dict[str, Any
         {},
         {"precision": "float32", "threads": 1, "batch_size": 784},
     ),
-    ("a fast CPU stays exact", {}, FAST_CPU, {}, {"precision": "float32", "threads": 8}),
-    ("unless asked", {"precision": "bfloat16"}, FAST_CPU, {}, {"precision": "bfloat16"}),
+    (
+        "a fast CPU",
+        {},
+        FAST_CPU,
+        {},
+        {"precision": "bfloat16", "on_trial": True, "threads": 8, "workers": 8, "readers": 8},
+    ),
+    ("what is asked for is not tried", {"precision": "bfloat16"}, FAST_CPU, {}, {"on_trial": False}),
+    ("exact if asked", {"precision": "float32"}, FAST_CPU, {}, {"precision": "float32", "on_trial": False}),
+    (
+        "a model of others as it is",
+        {},
+        FAST_CPU,
+        {"adapter": {"kind": "torchscript"}},
+        {"precision": "float32"},
+    ),
+    ("two cards", {}, TWO_CARDS, {}, {"devices": ("cuda:0", "cuda:1"), "workers": 4, "slots": 5}),
+    ("one worker", {"batch_size": 50}, CPU, {}, {"slots": 1, "call_size": 47}),
+    ("two share a batch", {"batch_size": 30, "threads": 2}, CPU, {}, {"slots": 3, "call_size": 10}),
+    ("few patches for all", {"threads": 2, "region": Box(0, 0, 32, 128)}, CPU, {}, {"call_size": 2}),
     ("a card", {}, CARD, {}, {"precision": "bfloat16", "device": "cuda:0", "threads": 1}),
     ("an older card", {}, OLD_CARD, {}, {"precision": "float32", "device": "cuda:1"}),
     ("exact on a card", {"precision": "float32"}, CARD, {}, {"precision": "float32"}),
@@ -54,6 +73,17 @@ def test_decisions(
 ) -> None:
     plan = resolve(PlanWishes(**wishes), slide, darkness(**spec), device)
     assert {name: getattr(plan, name) for name in expected} == expected
+
+
+def test_heavy_models_get_small_batches_on_a_cpu(slide: Slide) -> None:
+    """A call should end within a second, so that a run can be stopped."""
+    spec = darkness(size_px=224)
+    sizes = [
+        resolve(PlanWishes(), slide, spec, CPU, weights_bytes=n).batch_size for n in (11e6, 43e6, 172e6, 9e9)
+    ]
+    assert sizes == [16, 6, 1, 1]
+    cards = [resolve(PlanWishes(), slide, spec, CARD, weights_bytes=n).batch_size for n in (11e6, 172e6)]
+    assert cards[0] == cards[1] > 16
 
 
 def test_the_grid_is_that_of_the_contract(slide: Slide) -> None:

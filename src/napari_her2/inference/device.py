@@ -13,7 +13,15 @@ from napari_her2.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Device", "pick_device", "using_threads"]
+__all__ = [
+    "Device",
+    "begin_worker",
+    "cores",
+    "is_out_of_memory",
+    "pick_device",
+    "threads_put_back",
+    "using_threads",
+]
 
 PATTERN = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 
@@ -34,6 +42,8 @@ class Device:
         Free memory of an accelerator.
     threads : int
         Threads that a CPU gives; 1 on accelerators.
+    also : tuple of str
+        Further cards of the same machine that share the work.
     """
 
     name: str
@@ -41,6 +51,7 @@ class Device:
     bfloat16: bool = False
     free_bytes: int | None = None
     threads: int = 1
+    also: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -48,7 +59,7 @@ class Device:
         return self.name.partition(":")[0]
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use; OMP_NUM_THREADS, by which others are left room, is respected."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wish = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
@@ -61,7 +72,8 @@ def pick_device(wish: str = "auto") -> Device:
     Parameters
     ----------
     wish : str
-        ``auto`` (a CUDA card, else mps, else the CPU), ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
+        ``auto`` (all CUDA cards, else mps, else the CPU), ``cpu``, ``mps``, ``cuda`` (all cards) or
+        ``cuda:N`` (one).
 
     Raises
     ------
@@ -81,23 +93,65 @@ def pick_device(wish: str = "auto") -> Device:
         return _cpu(torch)
     if (kind == "mps" and not has_mps) or (kind == "cuda" and int(number or 0) >= cards):
         raise UsageError(f"this machine has no device {wish!r}: choose auto or cpu (see napari-her2 doctor)")
-    return Device(name="mps", title="Apple GPU") if kind == "mps" else _card(torch, int(number or 0))
+    if kind == "mps":
+        return Device(name="mps", title="Apple GPU")
+    also = () if number else tuple(f"cuda:{k}" for k in range(1, cards))
+    return _card(torch, int(number or 0), also)
 
 
 def _cpu(torch: Any) -> Device:
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     bfloat16 = bool(native()) if native else False
-    return Device(name="cpu", title="CPU", bfloat16=bfloat16, threads=_cores())
+    return Device(name="cpu", title="CPU", bfloat16=bfloat16, threads=cores())
 
 
-def _card(torch: Any, number: int) -> Device:
-    free, _ = torch.cuda.mem_get_info(number)
+def _card(torch: Any, number: int, also: tuple[str, ...]) -> Device:
+    free = min(torch.cuda.mem_get_info(k)[0] for k in (number, *range(1, len(also) + 1)))
     return Device(
         name=f"cuda:{number}",
         title=torch.cuda.get_device_name(number),
         bfloat16=bool(torch.cuda.is_bf16_supported()),
         free_bytes=int(free),
+        also=also,
     )
+
+
+def begin_worker(device: str) -> None:
+    """Make the calling thread one that predicts on a device.
+
+    On a CPU it computes alone, with no thread but itself: several of them keep all cores busy without
+    waiting for each other, and answers do not depend on their number. On a card it gets a stream of its own,
+    so that one worker's patches travel while another's are computed (not tested on a card).
+    """
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)
+        torch.cuda.synchronize()  # the weights have arrived, which went by another stream
+        torch.cuda.set_stream(torch.cuda.Stream())
+    else:
+        torch.set_num_threads(1)
+
+
+@contextmanager
+def threads_put_back() -> Iterator[None]:
+    """Put back torch's number of threads at the end; workers set it, and threads born later inherit it."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a model failed for want of memory, of a card or of the machine."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(words in str(error) for words in ("out of memory", "can't allocate memory"))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -9,12 +10,11 @@ import numpy as np
 
 from napari_her2.errors import SlideError, UsageError
 from napari_her2.geometry import Box
+from napari_her2.inference.device import cores
 from napari_her2.models.precision import PRECISIONS
 from napari_her2.patches import PatchGrid, ReadPlan, plan_read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from napari_her2.inference.device import Device
@@ -24,8 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "PlanWishes", "resolve"]
 
-BATCH_PX: Final = {"cpu": 16 * 224**2, "mps": 64 * 224**2, "cuda": 256 * 224**2}
-"""Pixels in a batch: on a CPU small, so that the first result comes soon; it costs no speed."""
+BATCH_PX: Final = {"cpu": 8 * 224**2, "mps": 64 * 224**2, "cuda": 256 * 224**2}
+"""Pixels in a batch, on a CPU for each worker and one more: small, so that results come soon and a run stops
+soon; it costs no speed."""
+LIGHT_BYTES: Final = 16 * 2**20
+"""Weights of a model that computes fast enough for that; heavier ones get smaller batches on a CPU."""
+CARD_READERS: Final = 16
+BY_AUTOCAST: Final = ("timm", "maskformer")
+"""Models of others (TorchScript, ONNX) run as they are, unless a precision is asked for."""
 BYTES_PER_PX: Final = 1200
 """Memory of a pixel in a batch on an accelerator, generously."""
 LEAST_TISSUE: Final = {"classify": 0.5, "ordinal": 0.5, "segment": 0.1}
@@ -48,8 +54,12 @@ class PlanWishes:
     least_tissue : float or None
         Patches with less tissue are left out, where tissue is known.
     precision : {"auto", "float32", "bfloat16", "float16"}
-        ``auto`` is float32 on CPU and mps, bfloat16 on cards that compute in it.
-    batch_size, threads : int or None
+        ``auto`` is bfloat16 where the device computes in it and the model allows it, else float32; whether
+        answers stay the same is seen when the model is loaded (:func:`load_planned`).
+    batch_size : int or None
+        Patches that may be at work at once, over all workers: what a kill can cost.
+    threads : int or None
+        Workers on a CPU.
     """
 
     model: str | None = None
@@ -80,7 +90,18 @@ class Plan:
         (row, col) in the grid of the patches to run, in order.
     device : str
     precision : {"float32", "bfloat16", "float16"}
-    batch_size, threads : int
+    batch_size : int
+        Patches that may be predicted and not yet handed over.
+    threads : int
+        Workers on a CPU, each computing on one core.
+    readers : int
+        Threads that read and decode.
+    also : tuple of str
+        Further devices that share the work.
+    on_trial : bool
+        The precision was not asked for and is still to be compared with float32.
+    precision_change : float or None
+        Largest difference of a probability from float32 on a sample, where they were compared.
     """
 
     spec: ModelSpec
@@ -95,14 +116,37 @@ class Plan:
     precision: Precision
     batch_size: int
     threads: int
+    readers: int = 1
+    also: tuple[str, ...] = ()
+    on_trial: bool = False
+    precision_change: float | None = None
 
     def __len__(self) -> int:
         return len(self.cells)
 
-    def batches(self) -> Iterator[NDArray[np.int64]]:
-        """Cells of one batch after the other."""
-        for start in range(0, len(self.cells), self.batch_size):
-            yield self.cells[start : start + self.batch_size]
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """All that share the work."""
+        return (self.device, *self.also)
+
+    @property
+    def workers(self) -> int:
+        """Threads that ask the model: two for a card, so that one's patches travel while it computes."""
+        each = {"cpu": self.threads, "cuda": 2 * len(self.devices)}
+        return each.get(self.device.partition(":")[0], 1)
+
+    @property
+    def slots(self) -> int:
+        """Calls of the model that a batch is spread over: one for each worker, and one being written."""
+        return self.workers + 1 if self.workers > 1 else 1
+
+    @property
+    def call_size(self) -> int:
+        """Patches in each call of the model; the same for the whole run, and every worker gets some."""
+        n = max(len(self.cells), 1)
+        most = max(self.batch_size // self.slots, 1)
+        calls = max(math.ceil(n / most), min(self.workers, n))
+        return math.ceil(n / calls)
 
     def record(self) -> dict[str, Any]:
         """Return what a report keeps of it: plain values, no paths."""
@@ -118,13 +162,20 @@ class Plan:
             "patches": len(self),
             "device": self.device,
             "precision": self.precision,
+            "precision_change": self.precision_change,
             "batch_size": self.batch_size,
             "threads": self.threads,
         }
 
 
 def resolve(
-    wishes: PlanWishes, slide: Slide, spec: ModelSpec, device: Device, *, tissue: TissueMask | None = None
+    wishes: PlanWishes,
+    slide: Slide,
+    spec: ModelSpec,
+    device: Device,
+    *,
+    tissue: TissueMask | None = None,
+    weights_bytes: int | None = None,
 ) -> Plan:
     """Decide how a model runs on a slide; nothing is read and nothing runs.
 
@@ -136,6 +187,8 @@ def resolve(
     device : Device
     tissue : TissueMask, optional
         Patches with too little counted tissue are left out.
+    weights_bytes : int, optional
+        Size of the weights: heavy models get smaller batches on a CPU.
 
     Raises
     ------
@@ -154,6 +207,8 @@ def resolve(
     overlap = OVERLAP[spec.task] if wishes.overlap is None else wishes.overlap
     grid = PatchGrid.over(slide, spec.size_px, spec.um_per_px, overlap=overlap)
     region = _region(wishes.region, slide)
+    threads = wishes.threads or device.threads
+    precision = _precision(wishes, device, spec)
     return Plan(
         spec=spec,
         model=wishes.model or spec.name,
@@ -164,9 +219,12 @@ def resolve(
         read=read,
         cells=_cells(grid, region, tissue, _least(wishes, spec)),
         device=device.name,
-        precision=_precision(wishes, device),
-        batch_size=wishes.batch_size or _batch_size(spec.size_px, device),
-        threads=wishes.threads or device.threads,
+        precision=precision,
+        batch_size=wishes.batch_size or _batch_size(spec.size_px, device, threads, weights_bytes),
+        threads=threads,
+        readers=threads if device.kind == "cpu" else min(cores(), CARD_READERS),
+        also=device.also,
+        on_trial=wishes.precision == "auto" and precision != "float32",
     )
 
 
@@ -205,14 +263,16 @@ def _cells(grid: PatchGrid, region: Box, tissue: TissueMask | None, least: float
     return grid.cells[grid.touches(region) & (share >= least) & (share > 0)]
 
 
-def _precision(wishes: PlanWishes, device: Device) -> Precision:
+def _precision(wishes: PlanWishes, device: Device, spec: ModelSpec) -> Precision:
     if wishes.precision != "auto":
         return wishes.precision
-    return "bfloat16" if device.kind == "cuda" and device.bfloat16 else "float32"
+    return "bfloat16" if device.bfloat16 and spec.adapter.kind in BY_AUTOCAST else "float32"
 
 
-def _batch_size(size_px: int, device: Device) -> int:
+def _batch_size(size_px: int, device: Device, threads: int, weights_bytes: int | None) -> int:
     pixels = BATCH_PX[device.kind]
+    if device.kind == "cpu":
+        pixels = int(pixels * min(LIGHT_BYTES / max(weights_bytes or 1, 1), 1.0)) * (threads + 1)
     if device.free_bytes is not None:
         pixels = min(pixels, device.free_bytes // 2 // BYTES_PER_PX)
     return max(pixels // size_px**2, 1)

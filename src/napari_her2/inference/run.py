@@ -1,23 +1,22 @@
-"""The loop: read, batch, predict, tell."""
+"""A plan becomes events: read, predict, tell."""
 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_her2.errors import InferenceError, ModelError
 from napari_her2.events import Notice, Progress, StageDone
-from napari_her2.inference.device import using_threads
-from napari_her2.models import find_model
-from napari_her2.patches import read_patch
+from napari_her2.inference.agenda import Agenda
+from napari_her2.inference.device import threads_put_back
+from napari_her2.inference.line import Line
+from napari_her2.inference.loading import load_planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_her2.inference.plan import Plan
@@ -31,7 +30,7 @@ STAGE = "predict"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchDone:
-    """A batch was predicted.
+    """Some patches were predicted.
 
     Attributes
     ----------
@@ -56,21 +55,36 @@ class BatchDone:
 Event = BatchDone | Notice | StageDone
 
 
-def run(plan: Plan, *, slide: Slide | None = None, model: PatchModel | None = None) -> Iterator[Event]:
-    """Run a plan; stop iterating to cancel.
+def run(
+    plan: Plan,
+    *,
+    slide: Slide | None = None,
+    model: PatchModel | Sequence[PatchModel] | None = None,
+    agenda: Agenda | None = None,
+    ordered: bool = True,
+) -> Iterator[Event]:
+    """Run a plan; stop iterating (and close the generator) to cancel.
+
+    Threads read ahead and predict while the caller works on an event; when it asks for the next, the last
+    is taken to be settled. Never are more than ``plan.batch_size`` patches predicted and not settled.
 
     Parameters
     ----------
     plan : Plan
     slide : Slide, optional
         Open; else it is opened here and closed at the end.
-    model : PatchModel, optional
-        Ready; else it is found and loaded as the plan says.
+    model : PatchModel or one for each of ``plan.devices``, optional
+        Ready; else it is found and loaded as the plan says. Workers ask it at the same time.
+    agenda : Agenda, optional
+        What is to run, where that is not all of the plan in its order; it may change while it runs, and
+        the run ends when nothing is left on it.
+    ordered : bool
+        Deliver in the order of the agenda, else as answers come.
 
     Yields
     ------
     BatchDone
-        After every batch, in the plan's order.
+        After every call of the model.
     StageDone
         At the end.
 
@@ -86,47 +100,17 @@ def run(plan: Plan, *, slide: Slide | None = None, model: PatchModel | None = No
     started = time.monotonic()
     with ExitStack() as stack:
         slide = slide or stack.enter_context(plan.slide.open())
-        model = model or _planned(plan)
-        done = 0
-        for cells in plan.batches():
-            batch = np.stack([read_patch(slide, plan.grid, plan.read, row, col) for row, col in cells])
-            probabilities = _predicted(plan, model, batch)
-            done += len(cells)
-            yield BatchDone(cells, probabilities, done, len(plan))
+        if model is None:
+            plan, model = load_planned(plan, slide)
+        agenda = agenda if agenda is not None else Agenda(plan.cells)
+        if agenda.left:
+            stack.enter_context(threads_put_back())
+            line = stack.enter_context(Line(plan, slide, _several(model), agenda))
+            for part, answer in stack.enter_context(closing(line.results(ordered=ordered))):
+                agenda.done += len(part.cells)
+                yield BatchDone(part.cells, answer, agenda.done, agenda.total)
     yield StageDone(STAGE, time.monotonic() - started)
 
 
-def _planned(plan: Plan) -> PatchModel:
-    entry = find_model(plan.model)
-    if entry.spec.sha256 != plan.spec.sha256:
-        raise ModelError(
-            f"{plan.spec.name} is not the model that was planned, its weights differ: plan again"
-        )
-    try:
-        return entry.load(device=plan.device, precision=plan.precision)
-    except RuntimeError as error:
-        raise ModelError(
-            f"{plan.model} cannot be loaded on {plan.device} ({_first(error)}): try cpu"
-        ) from error
-
-
-def _predicted(plan: Plan, model: PatchModel, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Predict; RuntimeError, which napari's worker would swallow, becomes an error of ours."""
-    try:
-        with using_threads(plan.threads):
-            out = model.predict(batch)
-    except RuntimeError as error:
-        raise InferenceError(
-            f"{plan.spec.name} failed on {len(batch)} patches on {plan.device} ({_first(error)}): try a "
-            "smaller batch or another device"
-        ) from error
-    if out.shape[:2] != (len(batch), len(plan.spec.classes)) or not np.isfinite(out).all():
-        raise InferenceError(
-            f"{plan.spec.name} gave {out.shape} or numbers that are not finite for {len(batch)} patches at "
-            f"{plan.precision}: try float32, or check its spec"
-        )
-    return out
-
-
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+def _several(model: Any) -> Sequence[PatchModel]:
+    return model if isinstance(model, list | tuple) else (model,)

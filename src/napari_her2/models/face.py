@@ -15,7 +15,7 @@ __all__ = ["FeatureModel", "PatchModel"]
 
 @runtime_checkable
 class PatchModel(Protocol):
-    """A ready model.
+    """A ready model, which several threads may ask at the same time.
 
     Attributes
     ----------

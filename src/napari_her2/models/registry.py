@@ -72,6 +72,12 @@ class ModelEntry:
         check_hash(path, self.spec.reference.sha256)
         return read_reference(path)
 
+    @property
+    def weights_bytes(self) -> int:
+        """Size of the weights' file; 0 where it is missing, which loading tells."""
+        path = self.folder / self.spec.weights
+        return path.stat().st_size if path.is_file() else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_her2.errors import ModelError
 from napari_her2.events import Progress
-from napari_her2.inference import BatchDone, PlanWishes, judge_novelty, pick_device, resolve, run
+from napari_her2.inference import (
+    BatchDone,
+    PlanWishes,
+    judge_novelty,
+    load_planned,
+    pick_device,
+    resolve,
+    run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -15,14 +22,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_her2.events import Steps
-    from napari_her2.inference import Plan
+    from napari_her2.inference import Agenda, Plan
     from napari_her2.models import ModelEntry, Novelty, PatchModel
     from napari_her2.pipeline.run import Run
     from napari_her2.slides import Slide
     from napari_her2.tissue import TissueMask
 
-__all__ = ["Asked", "Asking", "loaded", "prepare"]
+__all__ = ["Asked", "Asking", "prepare", "ready"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,39 +67,31 @@ class Asking:
     entry : ModelEntry
     plan : Plan
     slide : Slide
-    model : PatchModel or None
-        None where the plan holds no patch; then nothing was loaded.
+    models : tuple of PatchModel
+        One for each device; none where the plan holds no patch, for then nothing was loaded.
     """
 
     entry: ModelEntry
     plan: Plan
     slide: Slide
-    model: PatchModel | None
+    models: tuple[PatchModel, ...]
 
-    def batches(self, stage: str) -> Generator[BatchDone | Progress, None, None]:
-        """Run the plan; each batch is followed by its progress."""
-        if self.model is None:
+    def batches(
+        self, stage: str, agenda: Agenda | None = None
+    ) -> Generator[BatchDone | Progress, None, None]:
+        """Run the plan, or what is left of it; each batch is followed by its progress."""
+        if not self.models:
             return
-        for event in run(self.plan, slide=self.slide, model=self.model):
+        for event in run(self.plan, slide=self.slide, model=self.models, agenda=agenda):
             if isinstance(event, BatchDone):
                 yield event
                 yield Progress(stage, event.done, event.total, "patches")
 
-    def all(self, stage: str) -> Steps[list[BatchDone]]:
-        """Run the plan and keep its batches, for answers per patch."""
-        kept: list[BatchDone] = []
-        for event in self.batches(stage):
-            if isinstance(event, BatchDone):
-                kept.append(event)
-            else:
-                yield event
-        return kept
-
     def asked(self) -> Asked:
         """Say what was asked, and judge a sample of the patches."""
         novelty = None
-        if self.model is not None:
-            novelty = judge_novelty(self.plan, self.slide, self.model, self.entry.reference())
+        if self.models:
+            novelty = judge_novelty(self.plan, self.slide, self.models[0], self.entry.reference())
         return Asked(record=self.plan.record(), novelty=novelty)
 
 
@@ -125,22 +123,26 @@ def prepare(
     """
     entry = run.models[setting]
     slide = run.he if run.he is not None and entry.spec.stain == "he" else run.ihc
-    plan = resolve(wishes, slide, entry.spec, pick_device(run.plan["device"]), tissue=tissue)
-    if cells is not None:
-        plan = replace(plan, cells=cells)
-    return Asking(entry, plan, slide, loaded(entry, plan) if len(plan) else None)
+    plan = resolve(
+        wishes,
+        slide,
+        entry.spec,
+        pick_device(run.plan["device"]),
+        tissue=tissue,
+        weights_bytes=entry.weights_bytes,
+    )
+    return ready(entry, plan if cells is None else replace(plan, cells=cells), slide)
 
 
-def loaded(entry: ModelEntry, plan: Plan) -> PatchModel:
-    """Load a model as a plan says.
+def ready(entry: ModelEntry, plan: Plan, slide: Slide) -> Asking:
+    """Load a model as a plan says, if there is anything to ask it.
 
     Raises
     ------
     ModelError
         If it cannot be used, or not on this device.
     """
-    try:
-        return entry.load(device=plan.device, precision=plan.precision)
-    except RuntimeError as error:
-        why = (str(error).strip().splitlines() or ["no reason given"])[0][:160]
-        raise ModelError(f"{entry.spec.name} cannot be loaded on {plan.device} ({why}): try cpu") from error
+    if not len(plan):
+        return Asking(entry, plan, slide, ())
+    plan, models = load_planned(plan, slide, entry)
+    return Asking(entry, plan, slide, models)

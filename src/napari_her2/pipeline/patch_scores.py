@@ -10,6 +10,7 @@ import numpy as np
 from napari_her2.inference import PlanWishes
 from napari_her2.patches import PatchGrid
 from napari_her2.pipeline.asking import Asked, prepare
+from napari_her2.pipeline.keeping import RUNNING, kept_answers
 from napari_her2.vocabulary import SCORES
 
 if TYPE_CHECKING:
@@ -60,12 +61,12 @@ def score_patches(run: Run, patches: PatchTable) -> Steps[PatchTable]:
 
     def work() -> Steps[PatchScores]:
         asking = prepare(run, SETTING, PlanWishes(overlap=0.0), cells=cells)
-        batches = yield from asking.all("patches")
-        parts = [batch.probabilities for batch in batches]
-        found = np.concatenate(parts) if parts else np.empty((0, len(SCORES)), np.float32)
-        return PatchScores(found, asking.asked())
+        answers = yield from kept_answers(asking, place / RUNNING, "patches")
+        return PatchScores(answers[cells[:, 0], cells[:, 1]], asking.asked())
 
-    found: PatchScores = yield from run.stage(STAGE, work, needs=("cell_table",), **run.model_facts(SETTING))
+    needs, facts = ("cell_table",), run.model_facts(SETTING)
+    place = run.store.place(STAGE, run.key(STAGE, needs, facts))
+    found: PatchScores = yield from run.stage(STAGE, work, needs=needs, **facts)
     run.asked[SETTING] = found.asked
     return scored(patches, chosen, found.probabilities)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_her2.inference import PlanWishes
 from napari_her2.pipeline.asking import Asked, prepare
-from napari_her2.pipeline.bands import Within, write_segmentation
+from napari_her2.pipeline.keeping import RUNNING
+from napari_her2.pipeline.segmentation import Within, write_segmentation
 from napari_her2.scoring import CellCounts
 from napari_her2.vocabulary import RASTER_LABELS, SCORES
 
@@ -75,7 +76,9 @@ def _segment(run: Run, gate: Gate, path: Path) -> Steps[PixelsFound]:
     share = grid.mean_of(inside.astype(np.float32), tissue.level0_px)
     asking = prepare(run, SETTING, wishes, cells=grid.cells[share > 0])
     within = Within(inside, tissue.um_per_px)
-    pixels, um_per_px = yield from write_segmentation(asking, path, stage=STAGE, within=within)
+    pixels, um_per_px = yield from write_segmentation(
+        asking, path, stage=STAGE, place=path.parent / RUNNING, within=within
+    )
     mm2 = um_per_px**2 / 1e6
     areas: dict[str, float] = {name: float(pixels[RASTER_LABELS[name]]) * mm2 for name in SCORES}
     return PixelsFound(areas, asking.asked())

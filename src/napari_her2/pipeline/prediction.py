@@ -14,11 +14,12 @@ import numpy as np
 from napari_her2.case import key_of, write_table
 from napari_her2.errors import CaseError, UsageError
 from napari_her2.events import Notice, Progress
-from napari_her2.inference import PlanWishes, patch_raster, pick_device, resolve
+from napari_her2.inference import PlanWishes, pick_device, resolve
 from napari_her2.models import expected_score, find_model
-from napari_her2.pipeline.asking import Asking, loaded
-from napari_her2.pipeline.bands import write_segmentation
+from napari_her2.pipeline.asking import Asking, ready
 from napari_her2.pipeline.engine import check_serves, model_facts
+from napari_her2.pipeline.keeping import CHANGES_NOTHING, RUNNING, kept_answers
+from napari_her2.pipeline.segmentation import write_segmentation
 from napari_her2.slides import open_slide
 from napari_her2.store import (
     FolderLock,
@@ -83,7 +84,8 @@ def predict_slide(request: PredictRequest) -> Steps[dict[str, Any]]:
 
     The folder gets ``patches.parquet`` and ``rasters/label.zarr`` (a pixel per patch), or
     ``rasters/segmentation.zarr`` for a model of pixels, and last of all ``prediction.json``: a folder
-    without it is not finished. An equal run is returned at once.
+    without it is not finished. An equal run is returned at once; one that was stopped goes on where it was,
+    from what it kept in ``running``.
 
     Yields
     ------
@@ -113,7 +115,7 @@ def predict_slide(request: PredictRequest) -> Steps[dict[str, Any]]:
             return finished
         _withdraw(out)
         began = perf_counter()
-        asking = Asking(entry, plan, slide, loaded(entry, plan) if len(plan) else None)
+        asking = ready(entry, plan, slide)
         counts = yield from (_pixels(asking, out) if entry.spec.task == "segment" else _patches(asking, out))
         asked = asking.asked()
         if asked.unlike:
@@ -130,6 +132,7 @@ def predict_slide(request: PredictRequest) -> Steps[dict[str, Any]]:
             "disclaimer": DISCLAIMER,
         }
         write_json(out / RECORD, record)
+        shutil.rmtree(out / RUNNING, ignore_errors=True)
         return record
 
 
@@ -138,12 +141,15 @@ def _planned(request: PredictRequest, entry: ModelEntry, slide: Slide) -> Steps[
     if request.wishes.least_tissue != 0:
         yield Progress("tissue", 0, 1, "slides")
         tissue = find_tissue(slide)
-    return resolve(request.wishes, slide, entry.spec, pick_device(request.device), tissue=tissue)
+    device = pick_device(request.device)
+    return resolve(
+        request.wishes, slide, entry.spec, device, tissue=tissue, weights_bytes=entry.weights_bytes
+    )
 
 
 def _facts(plan: Plan, slide: Slide, entry: ModelEntry) -> dict[str, Any]:
     """Return what the result depends on; how many patches go at once changes nothing that matters."""
-    record = {name: value for name, value in plan.record().items() if name not in ("batch_size", "threads")}
+    record = {name: value for name, value in plan.record().items() if name not in CHANGES_NOTHING}
     of_slide = {"name": slide.name, "sha256": slide.sha256(), "um_per_px": slide.um_per_px}
     key = key_of({"plan": record, "slide": of_slide["sha256"], "model": model_facts(entry.spec)})
     return {
@@ -188,7 +194,7 @@ def _hashes(out: Path) -> dict[str, str]:
 def _patches(asking: Asking, out: Path) -> Steps[dict[str, Any]]:
     """Write a row and a raster pixel for each patch."""
     plan, spec = asking.plan, asking.entry.spec
-    found = patch_raster(plan, (yield from asking.all("predict")))
+    found = yield from kept_answers(asking, out / RUNNING, "predict")
     probabilities = found[plan.cells[:, 0], plan.cells[:, 1]]
     label = probabilities.argmax(axis=1) if len(plan) else np.zeros(0, np.int64)
     write_table(out / TABLE, _columns(plan, probabilities, label))
@@ -233,7 +239,7 @@ def _pixels(asking: Asking, out: Path) -> Steps[dict[str, Any]]:
     """Write the label of each pixel, blended over patches."""
     spec = asking.entry.spec
     path = out / RASTERS / "segmentation.zarr"
-    pixels, um_per_px = yield from write_segmentation(asking, path, stage="predict")
+    pixels, um_per_px = yield from write_segmentation(asking, path, stage="predict", place=out / RUNNING)
     return {
         "area_mm2": {
             name: round(float(pixels[k]) * um_per_px**2 / 1e6, 6) for k, name in enumerate(spec.classes)

@@ -98,12 +98,13 @@ def find_tumour(
         if drawn is not None:
             return TumourFound(_drawn_on_he(he, drawn, mapping))
         if setting in run.models:
-            return (yield from tumour_by_model(run, tissue["he"]))
+            place = run.store.place("tumour", run.key("tumour", needs, facts))
+            return (yield from tumour_by_model(run, tissue["he"], place))
         return TumourFound((yield from quiet(tumour_region(he, tissue["he"]))))
 
     needs = ("tissue_he",) if drawn is None or drawn.slide == "he" else ("tissue_he", "mapping")
-    asked = run.model_facts(setting) if drawn is None else {}
-    found = yield from run.stage("tumour", work, needs=needs, **run.plan.facts("roi"), **asked)
+    facts = {**run.plan.facts("roi"), **(run.model_facts(setting) if drawn is None else {})}
+    found = yield from run.stage("tumour", work, needs=needs, **facts)
     if found.asked is not None:
         run.asked[setting] = found.asked
     return found.raster

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.inference import PlanWishes, patch_raster
+from napari_her2.inference import PlanWishes
 from napari_her2.patches import Stitcher
 from napari_her2.pipeline.asking import Asked, prepare
 from napari_her2.pipeline.engine import tumour_class
 from napari_her2.pipeline.finding import quiet
+from napari_her2.pipeline.keeping import RUNNING, kept_answers
 from napari_her2.tissue import TumourRaster, tumour_region
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from napari_her2.events import Steps
@@ -48,7 +51,7 @@ class TumourFound:
     asked: Asked | None = None
 
 
-def tumour_by_model(run: Run, tissue: TissueMask) -> Steps[TumourFound]:
+def tumour_by_model(run: Run, tissue: TissueMask, place: Path) -> Steps[TumourFound]:
     """Ask model C about every patch with tissue; take ducts from the classical estimate.
 
     Parameters
@@ -56,10 +59,12 @@ def tumour_by_model(run: Run, tissue: TissueMask) -> Steps[TumourFound]:
     run : Run
     tissue : TissueMask
         Of the H&E.
+    place : Path
+        Folder in which answers are kept as they come.
     """
     wishes = PlanWishes(overlap=OVERLAP, least_tissue=LEAST_TISSUE)
     asking = prepare(run, "tumour_model", wishes, tissue=tissue)
-    found = patch_raster(asking.plan, (yield from asking.all("tumour")))
+    found = yield from kept_answers(asking, place / RUNNING, "tumour")
     by_shape = yield from quiet(tumour_region(asking.slide, tissue))
     spec = asking.entry.spec
     raster = TumourRaster(

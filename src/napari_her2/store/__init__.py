@@ -14,17 +14,27 @@ from napari_her2.store.files import (
     write_bytes,
     write_json,
 )
+from napari_her2.store.journal import Journal, read_journal
 from napari_her2.store.label_pyramid import LabelPyramid
+from napari_her2.store.live import LiveRaster
 from napari_her2.store.locks import FolderLock
 from napari_her2.store.multiscale import Multiscale, MultiscaleWriter, read_multiscale, write_multiscale
+from napari_her2.store.results import Results, ResultStore, open_own_folder, read_results
 
 __all__ = [
     "FolderLock",
+    "Journal",
     "LabelPyramid",
+    "LiveRaster",
     "Multiscale",
     "MultiscaleWriter",
+    "ResultStore",
+    "Results",
+    "open_own_folder",
+    "read_journal",
     "read_json",
     "read_multiscale",
+    "read_results",
     "replacing",
     "replacing_folder",
     "sha256_of",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from napari_her2.errors import CaseError
 from napari_her2.store.files import replacing_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -217,15 +218,19 @@ class MultiscaleWriter:
             self._write_levels()
 
     def _write_levels(self) -> None:
-        how: Kind = "image" if self._labels is None else "labels"
-        for fine, coarse in zip(self._levels, self._levels[1:], strict=False):
-            rows, cols = coarse.shape
-            for row in range(0, rows, CHUNK_PX):
-                for col in range(0, cols, CHUNK_PX):
-                    block = fine[2 * row : 2 * (row + CHUNK_PX), 2 * col : 2 * (col + CHUNK_PX)]
-                    if block.any():
-                        small = halved(block, how)
-                        coarse[row : row + small.shape[0], col : col + small.shape[1]] = small
+        fill_levels(self._levels, "image" if self._labels is None else "labels")
+
+
+def fill_levels(levels: Sequence[Any], how: Kind) -> None:
+    """Make the coarser levels of a pyramid from the finest."""
+    for fine, coarse in pairwise(levels):
+        rows, cols = coarse.shape
+        for row in range(0, rows, CHUNK_PX):
+            for col in range(0, cols, CHUNK_PX):
+                block = fine[2 * row : 2 * (row + CHUNK_PX), 2 * col : 2 * (col + CHUNK_PX)]
+                if block.any():
+                    small = halved(block, how)
+                    coarse[row : row + small.shape[0], col : col + small.shape[1]] = small
 
 
 def write_multiscale(
