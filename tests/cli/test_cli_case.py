@@ -380,3 +380,30 @@ def test_a_second_run_gives_the_same_numbers(case: Path, tmp_path: Path, capsys:
     (away / "report.json").write_text(json.dumps(report))
     changed = run(capsys, "case", "rerun", away, "--out", tmp_path / "again", code=3)
     assert [d.partition(":")[0] for d in changed["differences"]] == ["percent.3+"]
+
+
+# ------------------------------------------------------------------ pages
+
+
+def test_pages_show_slides_fields_and_edits(case: Path, tmp_path: Path, capsys: Capture) -> None:
+    import pypdfium2
+
+    (tmp_path / "r.csv").write_text("reader,score\nDr Reader,3+\n")
+    run(capsys, "import", case, tmp_path / "r.csv")
+    run(capsys, "case", "seal", case, "--reader", "Dr Reader")
+    page = run(capsys, "export", case, "--to", "html", "--out", tmp_path / "r.html")
+    assert page["maps"] == 3
+    assert page["fields"] >= 4
+    assert page["fields"] % 2 == 0
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Sealed by Dr Reader" in html
+    assert "unchanged since" in html
+    assert str(tmp_path) not in html
+    assert html.count("data:image/jpeg") == 3 + page["fields"]
+    run(capsys, "export", case, "--to", "pdf", "--out", tmp_path / "r.pdf")
+    document = pypdfium2.PdfDocument(tmp_path / "r.pdf")
+    assert "Dr Reader" in "".join(p.get_textpage().get_text_bounded() for p in document)
+    document.close()
+    for name in ("he.ome.tif", "ihc.ome.tif"):
+        (tmp_path / name).unlink()
+    assert run(capsys, "export", case, "--to", "pdf", "--out", tmp_path / "r.pdf")["maps"] == 0

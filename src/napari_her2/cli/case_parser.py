@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = ["add_case_commands"]
 
-FORMATS: Final = ("geojson", "ome-tiff", "ome-zarr", "csv", "parquet", "tiles", "coco", "dicom")
+FORMATS: Final = (
+    "geojson",
+    "ome-tiff",
+    "ome-zarr",
+    "csv",
+    "parquet",
+    "tiles",
+    "coco",
+    "dicom",
+    "html",
+    "pdf",
+)
 ACTIONS: Final = {
     "verify": "what was changed since sealing",
     "seal": "hash everything as it is now, with the reader's name if wanted",

@@ -10,11 +10,13 @@ from napari_her2.case import CaseSlide, seal, write_cells, write_patches
 from napari_her2.case.tables import PatchTable
 from napari_her2.events import Progress
 from napari_her2.exchange import write_areas
+from napari_her2.pipeline.fields import choose_fields, field_pictures
 from napari_her2.pipeline.outlines import clone_areas, piece_areas, tumour_areas
 from napari_her2.pipeline.pictures import case_pictures
 from napari_her2.pipeline.rasters import write_her2, write_mapping_error, write_tumour
 from napari_her2.pipeline.run import plain_wishes
-from napari_her2.report import render_page
+from napari_her2.report import PageParts, render_page
+from napari_her2.review import ReviewLog
 from napari_her2.store import write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -60,12 +62,21 @@ def write_evidence(
     return areas
 
 
-def deliver(run: Run, report: Report, gate: Gate) -> None:
+def _parts(run: Run, gate: Gate, cells: CellTable) -> PageParts:
+    fields = choose_fields(cells, run.ihc.um_per_px, run.ihc.shape)
+    return PageParts(
+        maps=case_pictures(run, gate),
+        fields=field_pictures(fields, run.ihc, run.he, gate.mapping),
+        edits=ReviewLog(run.files.review).entries,
+    )
+
+
+def deliver(run: Run, report: Report, gate: Gate, cells: CellTable) -> None:
     """Write the page, the log, the manifest and, last and by rename, the report."""
     files = run.files
     files.review.touch()
     _keep_inputs(run)
-    write_bytes(files.page, render_page(report, case_pictures(run, gate)).encode("utf-8"))
+    write_bytes(files.page, render_page(report, parts=_parts(run, gate, cells)).encode("utf-8"))
     run_facts = {
         "schema": RUN_SCHEMA,
         "key": run.plan.key,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from napari_her2.pipeline.outlines import tumour_areas
-from napari_her2.report import Picture, draw_labels, draw_outlines
+from napari_her2.pipeline.pages import label_picture, outlined_picture
+from napari_her2.report import Picture
 from napari_her2.store import read_multiscale
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_her2.case import RasterName
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["case_pictures"]
 
-THUMBNAIL_PX: Final = 900
-
 
 def case_pictures(run: Run, gate: Gate) -> list[Picture]:
     """Return pictures of what the finished rasters and the gate of a run show."""
@@ -32,7 +30,6 @@ def case_pictures(run: Run, gate: Gate) -> list[Picture]:
         outlined = _outlined(run.he, [a for a in areas if a.slide == "he"])
         pictures.append(Picture("H&E", "The tumour area is outlined.", outlined))
     tumour = [a for a in areas if a.slide == "ihc"]
-    plain = run.ihc.thumbnail(THUMBNAIL_PX)
     pictures.append(
         Picture("HER2 IHC", "As scanned; the tumour area is outlined if known.", _outlined(run.ihc, tumour))
     )
@@ -41,24 +38,10 @@ def case_pictures(run: Run, gate: Gate) -> list[Picture]:
         seen = f"Pixels where cells count, as {run.models['segment_model'].spec.name} sees them."
         kinds.append(("segmentation", "HER2 pixels", seen))
     for name, title, caption in kinds:
-        labels = _labels(run, name, max(plain.shape[:2]))
-        pictures.append(Picture(title, caption, draw_labels(_paled(plain), labels)))
+        levels = read_multiscale(run.files.raster(name)).levels
+        pictures.append(Picture(title, caption, label_picture(run.ihc, levels)))
     return pictures
 
 
 def _outlined(slide: Slide, areas: list[Area]) -> NDArray[np.uint8]:
-    thumbnail = slide.thumbnail(THUMBNAIL_PX)
-    scale = np.asarray(thumbnail.shape[:2]) / np.asarray(slide.shape)
-    rings = [ring * scale for area in areas for ring in (area.outline, *area.holes)]
-    return draw_outlines(thumbnail, rings)
-
-
-def _labels(run: Run, name: RasterName, wanted_px: int) -> NDArray[np.uint8]:
-    """Return the coarsest level of the classes that is still fine enough."""
-    levels = read_multiscale(run.files.raster(name)).levels
-    fine = [level for level in levels if max(level.shape) >= wanted_px]
-    return np.asarray((fine or levels)[-1 if fine else 0][:], np.uint8)
-
-
-def _paled(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return (255 - (255 - rgb.astype(np.uint16)) // 2).astype(np.uint8)
+    return outlined_picture(slide, [ring for area in areas for ring in (area.outline, *area.holes)])

@@ -75,5 +75,5 @@ def score_case(request: CaseRequest) -> Steps[Report]:
             areas_mm2=areas_mm2,
         )  # fmt: skip
         report = make_report(run, found)
-        deliver(run, report, gate)
+        deliver(run, report, gate, cells)
         return report

@@ -58,10 +58,11 @@ class CallBox:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """Pictures two in a row, with the legend of classes below if wanted."""
+    """Pictures in rows, with the legend of classes below if wanted."""
 
     pictures: tuple[Picture, ...]
     legend: bool = False
+    columns: int = 2
 
 
 Block = Text | Rows | Bullets | Bars | CallBox | Pictures

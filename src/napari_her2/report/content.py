@@ -137,7 +137,7 @@ def _flags(report: Report) -> tuple[Block, ...]:
 
 
 def _maps(maps: Sequence[Picture]) -> tuple[Block, ...]:
-    return (Pictures(tuple(maps), legend=True),) if maps else ()
+    return (Pictures(tuple(maps), legend=True, columns=3 if len(maps) > 2 else 2),) if maps else ()
 
 
 def _fields(fields: Sequence[Picture]) -> tuple[Block, ...]:
@@ -147,7 +147,7 @@ def _fields(fields: Sequence[Picture]) -> tuple[Block, ...]:
         "Each place on the IHC with the same place of the H&E beside it, carried there by the alignment. "
         "The bar gives the scale; 10x and 20x are the usual names of 1 and 0.5 µm per pixel."
     )
-    return Pictures(tuple(fields)), Text(note, "soft")
+    return Text(note, "soft"), Pictures(tuple(fields))
 
 
 def _cells(report: Report) -> tuple[Block, ...]:

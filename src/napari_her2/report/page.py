@@ -84,4 +84,5 @@ def _pictures(block: Pictures) -> str:
         f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in COLOURS.items()
     )
     below = f'<p class="legend">{legend}</p>' if block.legend else ""
-    return f'<div class="pictures">{figures}</div>{below}'
+    kind = "pictures three" if block.columns == 3 else "pictures"
+    return f'<div class="{kind}">{figures}</div>{below}'

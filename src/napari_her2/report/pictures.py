@@ -34,12 +34,16 @@ class Picture:
 
     def data_uri(self, quality: int = 85) -> str:
         """Return the picture as a JPEG inside the page."""
+        return "data:image/jpeg;base64," + base64.b64encode(self.jpeg(quality)).decode("ascii")
+
+    def jpeg(self, quality: int = 85) -> bytes:
+        """Return the picture as a JPEG file."""
         import cv2
 
         done, data = cv2.imencode(".jpg", self.rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         if not done:
             raise ValueError(f"the picture {self.title!r} of shape {self.rgb.shape} cannot be encoded")
-        return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+        return bytes(data.tobytes())
 
 
 def _rgb_of(colour: str) -> tuple[int, int, int]:

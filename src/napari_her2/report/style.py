@@ -33,6 +33,7 @@ td.c { font: 11px ui-monospace, "DejaVu Sans Mono", monospace; word-break: break
 tr.decides td { font-weight: 600; }
 ul { margin: 6px 0; padding-left: 20px; }
 .pictures { display: grid; grid-template-columns: 1fr 1fr; gap: 16px; }
+.pictures.three { grid-template-columns: 1fr 1fr 1fr; }
 figure { margin: 0; break-inside: avoid; }
 figure img { width: 100%; border: 1px solid var(--line); display: block; }
 figcaption { font-size: 13px; color: var(--soft); margin-top: 4px; }

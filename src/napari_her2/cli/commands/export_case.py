@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from napari_her2.case import read_case
 from napari_her2.cli.console import Answer, follow
@@ -12,6 +12,8 @@ from napari_her2.exchange import ExportWishes, TileWishes, export_case
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
+
+    from napari_her2.case import CaseBundle
 
 __all__ = ["run"]
 
@@ -23,10 +25,20 @@ def run(arguments: argparse.Namespace) -> Answer:
     bundle = read_case(arguments.case)
     out = arguments.out
     _check(out, arguments.to)
+    if arguments.to in ("html", "pdf"):
+        return _page(bundle, out, arguments.to)
     done = follow(export_case(bundle, arguments.to, out, _wishes(arguments)), quiet=arguments.json)
     data = {"out": str(out), "to": arguments.to, **done.facts}
     told = ", ".join(f"{name} {value}" for name, value in done.facts.items() if name != "out")
     return Answer(data, f"{out}: {told}")
+
+
+def _page(bundle: CaseBundle, out: Path, kind: Literal["html", "pdf"]) -> Answer:
+    from napari_her2.pipeline import write_case_page
+
+    facts = write_case_page(bundle, out, kind)
+    lost = "" if facts["maps"] else "; the slides cannot be found, so it has no pictures: see `case relink`"
+    return Answer({"out": str(out), "to": kind, **facts}, f"{out}{lost}")
 
 
 def _wishes(arguments: argparse.Namespace) -> ExportWishes:
