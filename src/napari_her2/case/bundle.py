@@ -71,9 +71,13 @@ class CaseFiles:
         return self.folder / "annotations.geojson"
 
     @property
-    def drawn(self) -> Path:
-        """``drawn.geojson``: areas that people drew or imported; no run writes or withdraws it."""
-        return self.folder / "drawn.geojson"
+    def edits(self) -> Path:
+        """What people drew and painted: areas and masks by slide; no run writes or withdraws it."""
+        return self.folder / "edits"
+
+    def drawn(self, slide: str) -> Path:
+        """Areas that people drew or imported on a slide."""
+        return self.edits / f"{slide}_areas.jsonl"
 
     @property
     def review(self) -> Path:

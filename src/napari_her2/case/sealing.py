@@ -135,7 +135,7 @@ def verify_case(bundle: CaseBundle, *, slides: bool = True) -> SealCheck:
     now = dict(contents(files))
     sealed = manifest.get("sealed") or {}
     # A run seals before people add their words: until somebody seals, an added log is no change.
-    own = () if sealed else (files.review.name, files.drawn.name)
+    own = () if sealed else (files.review.name, files.edits.name)
     return SealCheck(
         sealed_by=sealed.get("reader"),
         sealed_at=sealed.get("time"),
@@ -143,7 +143,7 @@ def verify_case(bundle: CaseBundle, *, slides: bool = True) -> SealCheck:
         manifest_intact=manifest.get("seal") in (None, _seal_of(manifest)),
         changed=tuple(name for name in listed if name in now and sha256_of(now[name]) != listed[name]),
         missing=tuple(name for name in listed if name not in now),
-        added=tuple(name for name in now if name not in listed and name not in own),
+        added=tuple(name for name in now if name not in listed and name.partition("/")[0] not in own),
         slides=tuple(_check_slide(slide, files.folder) for slide in bundle.slides) if slides else (),
     )
 

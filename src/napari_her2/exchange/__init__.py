@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from napari_her2.exchange.case_in import Imported, import_file
-from napari_her2.exchange.case_out import FORMATS, Exported, ExportWishes, export_case, slide_path
+from napari_her2.exchange.case_out import FORMATS, Exported, ExportWishes, export_case
 from napari_her2.exchange.cells_geojson import ReadCells, read_cell_features, write_cells_geojson
 from napari_her2.exchange.coco import read_coco, write_coco
 from napari_her2.exchange.csv_files import CsvTable, read_csv, write_cells_csv, write_csv
 from napari_her2.exchange.dicom_out import write_dicom_annotations, write_dicom_segmentation
 from napari_her2.exchange.dicom_source import DicomSlide, of_dicom_files
-from napari_her2.exchange.drawn import REVIEWED, add_drawn, areas_on, drawn_areas
+from napari_her2.exchange.drawn import add_drawn, areas_on, drawn_areas
 from napari_her2.exchange.geojson import Area, read_areas, write_areas
 from napari_her2.exchange.label_tiff import LabelRaster, read_label_tiff, write_label_tiff
 from napari_her2.exchange.label_zarr import read_label_zarr, write_label_zarr
 from napari_her2.exchange.outlines import areas_of_mask
 from napari_her2.exchange.readings import Reading, read_readings, readings_of_log
+from napari_her2.exchange.shapes import slide_path
 from napari_her2.exchange.tiles import (
     LabelSource,
     TilesWritten,
@@ -27,7 +28,6 @@ from napari_her2.exchange.xml_files import read_xml_areas
 
 __all__ = [
     "FORMATS",
-    "REVIEWED",
     "Area",
     "CsvTable",
     "DicomSlide",

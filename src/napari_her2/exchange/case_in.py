@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from napari_her2.annotation import REVIEWED
 from napari_her2.errors import CaseError
-from napari_her2.exchange.case_out import slide_shape
 from napari_her2.exchange.cells_geojson import read_cell_features
 from napari_her2.exchange.coco import read_coco
 from napari_her2.exchange.csv_files import read_csv
-from napari_her2.exchange.drawn import REVIEWED, add_drawn
+from napari_her2.exchange.drawn import add_drawn
 from napari_her2.exchange.geojson import Area, read_areas
 from napari_her2.exchange.label_tiff import read_label_tiff
 from napari_her2.exchange.label_zarr import read_label_zarr
 from napari_her2.exchange.opening import reading
 from napari_her2.exchange.outlines import areas_of_mask
 from napari_her2.exchange.readings import READING, read_readings
+from napari_her2.exchange.shapes import slide_shape
 from napari_her2.exchange.xml_files import read_xml_areas
 from napari_her2.review import ReviewLog, cell_entry
-from napari_her2.vocabulary import CELL_CLASSES, EXCLUDED_REASONS, RASTER_LABELS
+from napari_her2.vocabulary import CELL_CLASSES, EXCLUDED_REASONS, RASTER_LABELS, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +67,8 @@ def import_file(
 ) -> Imported:
     """Take a file's annotations into a case; each is logged with who, when, before and after.
 
-    Areas go to ``drawn.geojson`` and stay when the case is scored again. Cells whose class differs become
-    a reader's verdicts. A CSV holds cells (``x,y,class``) or a reader's score (``score``).
+    Areas go to the books of drawn areas and stay when the case is scored again. Cells whose class differs
+    become a reader's verdicts. A CSV holds cells (``x,y,class``) or a reader's score (``score``).
 
     Parameters
     ----------
@@ -153,7 +154,8 @@ def _of_raster(raster: LabelRaster, path: Path, bundle: CaseBundle, slide: Role)
 
 
 def _name(raster: LabelRaster, value: int) -> str:
-    return raster.names.get(value) or _NAMES.get(value) or f"class {value}"
+    name = raster.names.get(value) or _NAMES.get(value) or f"class {value}"
+    return f"HER2 {name}" if name in SCORES else name
 
 
 def _level0_px(
@@ -183,7 +185,7 @@ def _take_areas(
                 f"{path.name} reaches outside the {role} slide ({cols} x {rows} px): choose the slide it was "
                 "drawn on with --slide"
             )
-    add_drawn(bundle.files, areas, slide=slide, source=path.name)
+    add_drawn(bundle.files, areas, slide=slide, source=path.name, who=log.who)
     classes: dict[str, int] = {}
     for area in areas:
         classes[area.name or "unnamed"] = classes.get(area.name or "unnamed", 0) + 1

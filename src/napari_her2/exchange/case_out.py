@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from napari_her2.case import find_slide, write_table
-from napari_her2.errors import CaseError, UsageError
+from napari_her2.errors import UsageError
 from napari_her2.events import Progress
 from napari_her2.exchange.cells_geojson import write_cells_geojson
 from napari_her2.exchange.classes import RASTER_CLASSES
@@ -17,6 +17,7 @@ from napari_her2.exchange.csv_files import write_csv
 from napari_her2.exchange.drawn import areas_on
 from napari_her2.exchange.label_tiff import write_label_tiff
 from napari_her2.exchange.label_zarr import write_label_zarr
+from napari_her2.exchange.shapes import slide_of, slide_path, slide_shape
 from napari_her2.exchange.tiles import TileWishes
 from napari_her2.store import Multiscale
 from napari_her2.vocabulary import COLOURS
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from napari_her2.case import CaseBundle, CaseSlide
+    from napari_her2.case import CaseBundle
     from napari_her2.cells import CellTable
     from napari_her2.events import Steps
     from napari_her2.exchange.cells_geojson import CellShape
@@ -107,13 +108,6 @@ def export_case(bundle: CaseBundle, to: str, out: Path, wishes: ExportWishes) ->
     return result
 
 
-def _slide(bundle: CaseBundle, role: Role) -> CaseSlide:
-    slide = bundle.slide(role)
-    if slide is None:
-        raise UsageError(f"{bundle.folder.name} has no {role} slide: choose the other one with --slide")
-    return slide
-
-
 def _cells(bundle: CaseBundle, wishes: ExportWishes) -> CellTable | None:
     """Cells lie on the IHC only."""
     return bundle.cells() if wishes.slide == "ihc" else None
@@ -122,7 +116,7 @@ def _cells(bundle: CaseBundle, wishes: ExportWishes) -> CellTable | None:
 def _geojson(bundle: CaseBundle, out: Path, wishes: ExportWishes) -> Steps[Exported]:
     from napari_her2.cells import CellTable
 
-    slide = _slide(bundle, wishes.slide)
+    slide = slide_of(bundle, wishes.slide)
     areas = areas_on(bundle.files, wishes.slide)
     cells = _cells(bundle, wishes)
     yield Progress("cells", 0, 1, "files")
@@ -198,7 +192,7 @@ def _of_raster(raster: Multiscale, name: str, whose: str) -> dict[str, Any]:
 
 
 def _coco(bundle: CaseBundle, out: Path, wishes: ExportWishes) -> Steps[Exported]:
-    slide = _slide(bundle, wishes.slide)
+    slide = slide_of(bundle, wishes.slide)
     yield Progress("cells", 0, 1, "files")
     n = write_coco(
         out,
@@ -211,39 +205,12 @@ def _coco(bundle: CaseBundle, out: Path, wishes: ExportWishes) -> Steps[Exported
     return Exported({"annotations": n})
 
 
-def slide_shape(bundle: CaseBundle, role: Role) -> tuple[int, int]:
-    """(rows, cols) of a slide's level 0, as the report has it."""
-    sha256 = _slide(bundle, role).sha256
-    for facts in bundle.report.provenance.slides:
-        if facts.sha256 == sha256 and facts.levels:
-            rows, cols = facts.levels[0]["shape"]
-            return int(rows), int(cols)
-    raise CaseError(f"report.json of {bundle.folder.name} does not state the slide's size: score it again")
-
-
-def slide_path(bundle: CaseBundle, role: Role) -> Path:
-    """Find the file of a slide.
-
-    Raises
-    ------
-    CaseError
-        If it has moved and nobody said where to.
-    """
-    slide = _slide(bundle, role)
-    path = find_slide(slide, bundle.folder)
-    if path is None:
-        raise CaseError(
-            f"{slide.name} is not where it was: tell the case with `case relink CASE --{role} FILE`"
-        )
-    return path
-
-
 def _dicom(bundle: CaseBundle, out: Path, wishes: ExportWishes) -> Steps[Exported]:
     from napari_her2.exchange.dicom_out import write_dicom_annotations, write_dicom_segmentation
     from napari_her2.exchange.dicom_source import DicomSlide, highdicom_or_say, of_dicom_files
 
     highdicom_or_say()
-    slide = _slide(bundle, wishes.slide)
+    slide = slide_of(bundle, wishes.slide)
     path = find_slide(slide, bundle.folder)
     files = [] if path is None else sorted(path.iterdir()) if path.is_dir() else [path]
     refers = of_dicom_files(files, slide.sha256, slide.um_per_px) or DicomSlide.of_hash(
@@ -264,7 +231,7 @@ def _dicom(bundle: CaseBundle, out: Path, wishes: ExportWishes) -> Steps[Exporte
 def _tiles(bundle: CaseBundle, out: Path, wishes: ExportWishes) -> Steps[Exported]:
     from napari_her2.exchange.case_tiles import case_tiles
 
-    slide = _slide(bundle, wishes.slide)
+    slide = slide_of(bundle, wishes.slide)
     found = yield from case_tiles(bundle, slide, slide_path(bundle, wishes.slide), out, wishes)
     return Exported({"tiles": found.tiles, "split": found.split, "pixels": dict(found.pixels)})
 

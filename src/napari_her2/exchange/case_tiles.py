@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from napari_her2.annotation import KINDS, EditableMask, MaskFacts, ModelLabels, read_labels
 from napari_her2.errors import UsageError
 from napari_her2.exchange.drawn import areas_on, is_reviewed
 from napari_her2.exchange.geojson import read_areas
+from napari_her2.exchange.shapes import slide_shape
 from napari_her2.exchange.tiles import labels_of_areas, write_tiles
+from napari_her2.review import ReviewLog
 from napari_her2.vocabulary import RASTER_LABELS
 
 if TYPE_CHECKING:
@@ -28,7 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HE_VALUES", "case_tiles", "sampled_labels"]
 
-HE_VALUES: Final[dict[str, int]] = {"tumor": 1, "tumour": 1, "in situ": 2, "not tumour": 0, "other": 0}
+HE_VALUES: Final[dict[str, int]] = {
+    **{"tumor": 1, "tumour": 1, "in situ": 2},
+    **{"not tumour": 0, "necrosis": 0, "other": 0},
+}
 """Values of masks on the H&E by the class of an area; 0 elsewhere in reviewed areas."""
 IGNORED: Final = ("ignore", "artefact", "excluded", "unsure")
 
@@ -38,8 +45,8 @@ def case_tiles(
 ) -> Steps[TilesWritten]:
     """Cut tiles from the reviewed areas of one slide of a case.
 
-    On the IHC a pixel has the class of the case's raster unless an area of a person says otherwise; on the
-    H&E only areas of people count.
+    A person's area goes before a person's mask, and that before the case's raster; what a person left out
+    is unknown. On the H&E the program's own estimate counts only under a mask.
 
     Raises
     ------
@@ -59,25 +66,84 @@ def case_tiles(
             f"{bundle.folder.name} has no reviewed area on its {wishes.slide} slide: draw areas of the class "
             "Reviewed in which everything is labelled, or give them with --reviewed FILE.geojson"
         )
-    labels = _labels(bundle, areas, wishes)
     case = wishes.case_name or bundle.folder.absolute().name
-    with open_slide(path, um_per_px=slide.um_per_px) as opened:
+    with open_slide(path, um_per_px=slide.um_per_px) as opened, ExitStack() as open_masks:
+        under = _under(bundle, slide, wishes, open_masks)
+        excluded = painted(bundle, slide, "exclusions", open_masks)
+        left_out = None if excluded is None else mask_source(excluded, ModelLabels(None, slide.um_per_px))
+        labels = _labels(areas, under, left_out, wishes)
         return (yield from write_tiles(out, opened, reviewed, labels, case=case, wishes=wishes.tiles))
 
 
-def _labels(bundle: CaseBundle, areas: Sequence[Area], wishes: ExportWishes) -> LabelSource:
+def _labels(
+    areas: Sequence[Area], under: LabelSource, left_out: LabelSource | None, wishes: ExportWishes
+) -> LabelSource:
+    """Areas go before what lies under them; what is left out before both."""
     values = RASTER_LABELS if wishes.slide == "ihc" else HE_VALUES
     named = [(value, area) for area in areas if (value := _value(area.name, values)) is not None]
     said = labels_of_areas(named, untouched=UNTOUCHED)
-    under = _raster(bundle, wishes) if wishes.slide == "ihc" else None
-    um_per_px = next(s.um_per_px for s in bundle.slides if s.role == wishes.slide)
 
     def labels(box: Box, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        below = np.zeros(shape, np.uint8) if under is None else sampled_labels(under, box, shape, um_per_px)
         above = said(box, shape)
-        return np.where(above == UNTOUCHED, below, above)
+        found = np.where(above == UNTOUCHED, under(box, shape), above)
+        if left_out is not None:
+            found[left_out(box, shape) > 0] = RASTER_LABELS["unsure"]
+        return found.astype(np.uint8)
 
     return labels
+
+
+def _under(bundle: CaseBundle, slide: CaseSlide, wishes: ExportWishes, open_masks: ExitStack) -> LabelSource:
+    """Return what holds where no area lies: a painted mask over the model's labels, or those alone.
+
+    On the H&E the program's estimate counts only under a mask that a person has worked on.
+    """
+    on_ihc = wishes.slide == "ihc"
+    raster = _raster(bundle, wishes) if on_ihc else bundle.raster("tumour")
+    mask = painted(bundle, slide, "her2" if on_ihc else "tumour", open_masks)
+    if mask is not None:
+        model = ModelLabels(raster, slide.um_per_px, 0 if on_ihc else 1)
+        return mask_source(mask, model)
+    if raster is None or not on_ihc:
+        return lambda box, shape: np.zeros(shape, np.uint8)
+    return lambda box, shape: sampled_labels(raster, box, shape, slide.um_per_px)
+
+
+def painted(bundle: CaseBundle, slide: CaseSlide, kind: str, open_masks: ExitStack) -> EditableMask | None:
+    """Open what a person painted on a slide; None where nobody has."""
+    facts = MaskFacts(
+        kind=KINDS[kind],
+        slide=slide.role,
+        shape=slide_shape(bundle, slide.role),
+        um_per_px=slide.um_per_px,
+        sha256=slide.sha256,
+    )
+    folder = bundle.files.edits / facts.name
+    if not folder.is_dir():
+        return None
+    mask = EditableMask(folder, facts, ReviewLog(bundle.files.review))
+    open_masks.callback(mask.close)
+    return mask
+
+
+def mask_source(mask: EditableMask, model: ModelLabels) -> LabelSource:
+    """Return labels of a mask and the model's under it, from the level next finer than a tile."""
+
+    def labels(box: Box, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        level = max(int(np.log2(max(box.height / shape[0], 1.0)) + 1e-9), 0)
+        level = min(level, len(mask.pyramid.shapes) - 1)
+        coarse = box.padded(2**level).divided(2**level)
+        found = read_labels(mask, model, coarse, level)
+        rows = _nearest(box.row, box.height, shape[0], 2**level) - coarse.row
+        cols = _nearest(box.col, box.width, shape[1], 2**level) - coarse.col
+        return np.asarray(found[np.ix_(rows, cols)])
+
+    return labels
+
+
+def _nearest(start: int, length: int, n: int, scale: float) -> NDArray[np.intp]:
+    """Pixel of a raster, ``scale`` level-0 pixels wide, under the middle of each of n parts of a length."""
+    return np.floor(((np.arange(n) + 0.5) * length / n + start) / scale).astype(np.intp)
 
 
 UNTOUCHED: Final = 254
@@ -86,7 +152,7 @@ UNTOUCHED: Final = 254
 
 def _value(name: str, values: dict[str, int]) -> int | None:
     """Value of an area's class; None for areas that are no class of pixels (tissue, reviewed…)."""
-    last = name.rpartition(": ")[2].strip().lower()
+    last = name.rpartition(": ")[2].strip().lower().removeprefix("her2 ")
     if any(last.startswith(word) for word in IGNORED):
         return RASTER_LABELS["unsure"]
     return values.get(last)
@@ -114,9 +180,7 @@ def sampled_labels(
         Of level 0.
     """
     level0_px = raster.um_per_px / um_per_px
-    row = ((np.arange(shape[0]) + 0.5) * box.height / shape[0] + box.row) / level0_px
-    col = ((np.arange(shape[1]) + 0.5) * box.width / shape[1] + box.col) / level0_px
-    rows = np.clip(row.astype(np.intp), 0, raster.shape[0] - 1)
-    cols = np.clip(col.astype(np.intp), 0, raster.shape[1] - 1)
+    rows = np.clip(_nearest(box.row, box.height, shape[0], level0_px), 0, raster.shape[0] - 1)
+    cols = np.clip(_nearest(box.col, box.width, shape[1], level0_px), 0, raster.shape[1] - 1)
     block = np.asarray(raster.levels[0][rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1], np.uint8)
     return block[np.ix_(rows - rows[0], cols - cols[0])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from napari_her2.annotation import AREA_COLOURS
 from napari_her2.vocabulary import CELL_CLASSES, COLOURS, RASTER_LABELS
 
 __all__ = ["RASTER_CLASSES", "cell_class_of", "class_of_cell", "colour_of", "hex_of", "rgb_of"]
@@ -14,10 +15,8 @@ EXCLUDED: Final = "Excluded"
 COUNTED: Final = "Tumor"
 
 _OTHERS: Final[dict[str, RGB]] = {
-    "Tumor": (27, 120, 55),
     "Tissue": (120, 120, 120),
     "Control": (200, 140, 0),
-    "In situ": (244, 109, 67),
     "Ignore*": (180, 180, 180),
     "Other": (255, 200, 0),
     "Excluded": (150, 150, 150),
@@ -45,11 +44,13 @@ def hex_of(rgb: RGB) -> str:
 
 def colour_of(name: str) -> RGB:
     """Colour of a class by the last part of its name: ``Tumor: 3+`` looks like ``3+``."""
-    last = name.rpartition(": ")[2]
+    last = name.rpartition(": ")[2].removeprefix("HER2 ")
     if name.startswith(EXCLUDED):
         return _OTHERS[EXCLUDED]
     if last in COLOURS:
         return rgb_of(COLOURS[last])
+    if last in AREA_COLOURS:
+        return rgb_of(AREA_COLOURS[last])
     return _OTHERS.get(name, _OTHERS.get(last, _UNKNOWN))
 
 
