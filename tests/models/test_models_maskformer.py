@@ -70,6 +70,21 @@ def test_mini_fits_into_the_package_and_tiny_is_the_larger() -> None:
     assert stored < 25e6
 
 
+def test_a_stem_sees_across_the_borders_of_patches() -> None:
+    adapter = MaskFormerAdapter.model_validate({**MASKFORMER, "stem": 16})
+    plain = MaskFormerAdapter.model_validate(MASKFORMER)
+    encoders = [Segmenter(one, 3, 64).core.model.pixel_level_module.encoder for one in (plain, adapter)]
+    embeds = [encoder.model.embeddings.patch_embeddings.projection for encoder in encoders]
+    dark = torch.zeros(1, 3, 64, 64)
+    dot = dark.clone()
+    dot[..., 32, 32] = 1  # in patch (8, 8)
+    seen = [(embed(dot) - embed(dark)).abs().amax(1)[0] > 1e-4 for embed in embeds]
+    assert [tuple(one.shape) for one in seen] == [(16, 16)] * 2
+    assert seen[0].nonzero().tolist() == [[8, 8]]
+    assert seen[1][7, 8]
+    assert Segmenter(adapter, 3, 64).probabilities(dot).shape == (1, 3, 64, 64)
+
+
 def test_it_learns_one_picture() -> None:
     torch.manual_seed(1)
     model = Segmenter(MaskFormerAdapter.model_validate(MASKFORMER), 3, 64).train()

@@ -77,6 +77,7 @@ REFUSED = [
     ("absurd depth", {"adapter": {**VIT, "options": {"depth": 5000}}}, "depth"),
     ("undivided heads", {**KINDS["segment"], "adapter": {**MASKFORMER, "heads": [3, 2, 4, 8]}}, "heads"),
     ("groups that do not divide", {**KINDS["segment"], "adapter": {**MASKFORMER, "fpn": 40}}, "fpn"),
+    ("a stem that does not divide", {**KINDS["segment"], "adapter": {**MASKFORMER, "stem": 12}}, "stem"),
     ("an estimate outside its interval", {"metrics": [{**METRIC, "low": 0.93}]}, "outside"),
     ("a metric of neither kind", {"metrics": [{**METRIC, "kind": "both"}]}, "kind"),
 ]  # fmt: skip

@@ -34,6 +34,16 @@ def configuration(adapter: MaskFormerAdapter, classes: int, size_px: int) -> Mas
     )  # fmt: skip
 
 
+def stem(channels: int, width: int) -> nn.Sequential:
+    """Return an embedding of patches of 4 px that begins with a convolution of 7 px (Xiao et al. 2021)."""
+    return nn.Sequential(
+        nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False),
+        nn.GroupNorm(8, channels),
+        nn.GELU(),
+        nn.Conv2d(channels, width, 2, stride=2),
+    )
+
+
 def semantic(classes: Tensor, masks: Tensor, shape: tuple[int, int]) -> Tensor:
     """Mask classification into one map per class: s_c(x) = Σ_i p_i(c) m_i(x), made to sum to 1.
 
@@ -68,6 +78,9 @@ class Segmenter(nn.Module):
     def __init__(self, adapter: MaskFormerAdapter, classes: int, size_px: int) -> None:
         super().__init__()
         self.core = MaskFormerForInstanceSegmentation(configuration(adapter, classes, size_px))
+        if adapter.stem:
+            embedding = self.core.model.pixel_level_module.encoder.model.embeddings.patch_embeddings
+            embedding.projection = stem(adapter.stem, adapter.embed_dim)
         # transformers starts queries almost alike (0.02); hundreds of steps pass until they differ.
         nn.init.normal_(self.core.model.transformer_module.queries_embedder.weight, std=1.0)
 

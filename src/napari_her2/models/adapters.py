@@ -84,6 +84,9 @@ class MaskFormerAdapter(_Adapter):
         Widths of the pixel decoder; a multiple of 32 for its group norm.
     decoder_layers, decoder_dim, decoder_heads, queries : int
         Of the transformer decoder.
+    stem : int
+        Channels of a convolution before the backbone, which sees thin lines that a linear embedding of
+        4 px learns slowly; a multiple of 8. 0 is Swin's own embedding.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("segment",)
@@ -98,13 +101,14 @@ class MaskFormerAdapter(_Adapter):
     decoder_dim: Size
     decoder_heads: Size = 8
     queries: Size
+    stem: Annotated[int, Field(ge=0, le=256)] = 0
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
         if sum(self.depths) + self.decoder_layers > MOST_LAYERS:
             raise ValueError(f"more than {MOST_LAYERS} layers")
-        if self.fpn % 32 or self.decoder_dim % (2 * self.decoder_heads):
-            raise ValueError("fpn must be a multiple of 32 and decoder_dim of twice decoder_heads")
+        if self.fpn % 32 or self.stem % 8 or self.decoder_dim % (2 * self.decoder_heads):
+            raise ValueError("fpn must be a multiple of 32, stem of 8 and decoder_dim of twice decoder_heads")
         if any(self.embed_dim * 2**k % heads for k, heads in enumerate(self.heads)):
             raise ValueError("heads must divide the width of their stage")
         return self
