@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.annotation.strokes import Log, facts, opened, painted, stroke
 
-from napari_her2.annotation import EditableMask
+from napari_her2.annotation import AreaStroke, EditableMask, polygon_of, rasterised
 from napari_her2.annotation.classes import to_codes, to_labels
 from napari_her2.errors import CaseError, OutputError
 from napari_her2.geometry import Box
@@ -236,4 +236,16 @@ def test_a_stroke_in_the_journal_is_carried_out_when_there_is_room(
     mask.paint(stroke(0, 500, 100, 3))
     assert set(np.unique(whole(mask))) == {0, 2, 3}
     assert [entry["step"] for entry in log.entries] == [1, 2]
+    mask.close()
+
+
+def test_an_area_of_any_size_is_filled_to_the_pixel_and_taken_back(tmp_path: Path) -> None:
+    mask = opened(tmp_path / "m", shape=(3000, 4000))
+    ring = polygon_of([(-50, 100), (2500, 700), (2900, 3999), (300, 3000)])
+    step = mask.paint(AreaStroke(shape=ring, code=4, about={"tool": "area"}))
+    assert step is not None
+    expected = rasterised(ring, Box(0, 0, 3000, 4000))
+    assert ((whole(mask) == 4) == expected).all()
+    mask.undo()
+    assert not whole(mask).any()
     mask.close()

@@ -14,8 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from napari_her2._napari.editing_layers import MaskPyramid, MaskSource
 from napari_her2._napari.editing_pixels import WindowPixels, named
+from napari_her2._napari.editing_steps import inside, nothing, pyramid_behind, replayed, saved_all, words_of
 from napari_her2._napari.session import Message
-from napari_her2.annotation import KINDS, EditableMask, MaskFacts, ModelLabels, place_window
+from napari_her2.annotation import (
+    KINDS,
+    AreaStroke,
+    EditableMask,
+    MaskFacts,
+    ModelLabels,
+    Stroke,
+    place_window,
+    to_codes,
+)
 from napari_her2.errors import Her2Error
 
 if TYPE_CHECKING:
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
     from napari_her2._napari.editing_lanes import Lanes
     from napari_her2._napari.editing_state import EditState, Target
     from napari_her2._napari.tiles import TileLoader
-    from napari_her2.annotation import EditWindow, Step, StepLog, Stroke
+    from napari_her2.annotation import EditWindow, Step, StepLog
     from napari_her2.store import Multiscale
 
 __all__ = ["MaskEditor"]
@@ -60,7 +70,7 @@ class MaskEditor:
         self._strokes = 0
         self._turn = 0
         self._wanted: EditWindow | None = None
-        self._unsaved: deque[Stroke] = deque()
+        self._unsaved: deque[Stroke | AreaStroke] = deque()
         self._who = ""
         self._closing = False
         canvas.painted = self.painted
@@ -103,7 +113,7 @@ class MaskEditor:
     def _opened(self, turn: int, target: Target, found: tuple[EditableMask, ModelLabels]) -> None:
         mask, model = found
         if turn != self._turn or self._closing:
-            self.lanes.submit("write", mask.close, _nothing, self._failed)
+            self.lanes.submit("write", mask.close, nothing, self._failed)
             return
         self.mask, self.model = mask, model
         self.pyramid = MaskPyramid(MaskSource(mask, model), self._loader, live=self._live)
@@ -125,7 +135,7 @@ class MaskEditor:
 
     def _slide_layer(self, target: Target) -> Any:
         layers = self.canvas.viewer.layers
-        return next((one for one in layers if _pyramid(one) is target.pyramid), None)
+        return next((one for one in layers if pyramid_behind(one) is target.pyramid), None)
 
     def close_mask(self) -> None:
         """Save what is on its way, and take the layers away."""
@@ -133,7 +143,7 @@ class MaskEditor:
         self._turn += 1
         if self.mask is not None:
             self.save()
-            self.lanes.submit("write", self.mask.close, _nothing, self._failed)
+            self.lanes.submit("write", self.mask.close, nothing, self._failed)
         self.mask, self.pixels, self._wanted = None, None, None
         self._unsaved = deque()
         self.canvas.clear()
@@ -170,7 +180,7 @@ class MaskEditor:
             window = self.pixels.window
             seen = place_window(view, self.mask.pyramid.shapes, self.mask.facts.um_per_px, window)
             whole = self.mask.pyramid.shapes[window.level]
-            covered = seen == window and window.covers(_inside(view, whole, window.scale_um))
+            covered = seen == window and window.covers(inside(view, whole, window.scale_um))
         self.canvas.cover(covered)
         self.state.covered = covered
 
@@ -197,7 +207,8 @@ class MaskEditor:
             return
         self._wanted = None
         for stroke in self._unsaved:
-            pixels.overlay(stroke)
+            if isinstance(stroke, Stroke):
+                pixels.overlay(stroke)
         self.pixels = pixels
         self.canvas.show_window(pixels, self._kind)
         self.canvas.apply(self.state.settings)
@@ -223,12 +234,30 @@ class MaskEditor:
         self._unsaved.append(replace(stroke, about=about))
         self.save()
 
+    def fill_area(self, shape: Any, mm2: float) -> None:
+        """Give a drawn area, of any size, the chosen class in the mask."""
+        mask = self.mask
+        if mask is None:
+            return
+        self.painted()
+        chosen = mask.facts.kind.by_value[self.state.settings.value]
+        about = {
+            "who": self._who,
+            "tool": "area",
+            "mm2": round(mm2, 6),
+            "after": {f"{chosen.name} (person)": None},
+        }
+        self._strokes += 1
+        self._unsaved.append(AreaStroke(shape=shape, code=int(to_codes(chosen.value)), about=about))
+        self.save()
+        self._read_again()
+
     def save(self) -> None:
         """Send what is not saved yet to the disk: the next stroke, or once more what it did not take."""
         if self.mask is not None and self._unsaved:
             self.state.saving = len(self._unsaved)
             self.lanes.submit(
-                "write", partial(_saved_all, self.mask, self._unsaved), self._saved, self._failed
+                "write", partial(saved_all, self.mask, self._unsaved), self._saved, self._failed
             )
 
     def _saved(self, steps: list[Step]) -> None:
@@ -251,7 +280,7 @@ class MaskEditor:
         self.painted()
         self.save()
         self._strokes += 1
-        self.lanes.submit("write", partial(_replay, mask, act, self._unsaved), self._replayed, self._failed)
+        self.lanes.submit("write", partial(replayed, mask, act, self._unsaved), self._replayed, self._failed)
 
     def _replayed(self, step: Step | None) -> None:
         self._after_step(step)
@@ -275,7 +304,7 @@ class MaskEditor:
             return
         state.can_undo, state.can_redo = mask.can_undo, mask.can_redo
         if step is not None:
-            state.last = _words(step)
+            state.last = words_of(step)
             if self.pyramid is not None:
                 self.pyramid.changed(step.boxes)
         if mask.notes:
@@ -328,47 +357,3 @@ class MaskEditor:
 
     def _say(self, text: str, kind: Any = "info") -> None:
         self.state.message = Message(text[:500], kind)
-
-
-def _saved_all(mask: EditableMask, unsaved: deque[Stroke]) -> list[Step]:
-    """Save strokes in their order; one that the disk does not take stays first in line."""
-    steps = []
-    while unsaved:
-        step = mask.paint(unsaved[0])
-        unsaved.popleft()
-        steps += [step] * (step is not None)
-    return [step for step in steps if step is not None]
-
-
-def _replay(mask: EditableMask, act: str, unsaved: deque[Stroke]) -> Step | None:
-    """Undo or redo, after all strokes are saved."""
-    _saved_all(mask, unsaved)
-    step: Step | None = getattr(mask, act)()
-    return step
-
-
-def _nothing(_: object) -> None:
-    """Take a result that nobody needs."""
-
-
-def _pyramid(layer: Any) -> Any:
-    return getattr(layer.data[0], "pyramid", None) if getattr(layer, "multiscale", False) else None
-
-
-def _inside(view: Any, shape: tuple[int, int], um: float) -> Any:
-    """Return what of a view lies on the slide."""
-    return replace(
-        view,
-        top=max(view.top, 0.0),
-        left=max(view.left, 0.0),
-        bottom=min(view.bottom, shape[0] * um),
-        right=min(view.right, shape[1] * um),
-    )
-
-
-def _words(step: Step) -> str:
-    """Say in a few words what a step did."""
-    what = {"paint": "Saved", "undo": "Undone", "redo": "Redone"}[step.act]
-    after = step.about.get("after", {})
-    names = ", ".join(dict.fromkeys(str(name).rpartition(" (")[0] for name in after))
-    return f"{what}: {step.about.get('tool', '')} {names}".strip()

@@ -51,7 +51,7 @@ class EditCanvas:
         self.attached: Callable[[Any], None] = lambda layer: None
         self._slide: Any = None
         self._peeking = False
-        self._pressed = False
+        self._pressed = self._hidden = False
         self._opacity = 0.55
 
     def show_mask(self, slide: Any, pyramid: MaskPyramid, kind: MaskKind, um_per_px: float) -> None:
@@ -114,7 +114,7 @@ class EditCanvas:
         """Set tool, class, size and opacity on the edit window."""
         self._opacity = settings.opacity
         for layer in (self.layer, self.whole):
-            if layer is not None and not self._peeking:
+            if layer is not None and not (self._peeking or self._hidden):
                 layer.opacity = settings.opacity
         layer = self.layer
         if layer is None:
@@ -130,9 +130,15 @@ class EditCanvas:
         if not tool.mode:
             layer.cursor = "cross"
 
+    def hide(self, *, hidden: bool) -> None:
+        """Show what lies under the mask until further notice."""
+        self._hidden = hidden
+        self.peek(self._peeking)
+
     def peek(self, peeking: bool) -> None:
         """Show what lies under the mask while a key is held."""
         self._peeking = peeking
+        peeking = peeking or self._hidden
         for layer in (self.layer, self.whole):
             if layer is not None:
                 layer.opacity = 0.0 if peeking else self._opacity

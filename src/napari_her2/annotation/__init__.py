@@ -25,7 +25,7 @@ from napari_her2.annotation.polygons import (
     simplified,
 )
 from napari_her2.annotation.reviewed import Coverage, coverage, outline_raster, reviewed_shape, trusted_labels
-from napari_her2.annotation.strokes import Stroke
+from napari_her2.annotation.strokes import AreaStroke, Stroke
 from napari_her2.annotation.tools import stain_plane, superpixels, wand
 from napari_her2.annotation.uncertain import Place, uncertain_labels, uncertain_places
 from napari_her2.annotation.window import EditWindow, View, place_window
@@ -39,6 +39,7 @@ __all__ = [
     "TUMOUR",
     "Area",
     "AreaBook",
+    "AreaStroke",
     "Coverage",
     "EditWindow",
     "EditableMask",

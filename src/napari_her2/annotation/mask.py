@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from napari_her2.annotation.classes import MaskKind
     from napari_her2.annotation.journal import Record
-    from napari_her2.annotation.strokes import Stroke
+    from napari_her2.annotation.strokes import AreaStroke, Stroke
     from napari_her2.geometry import Box
 
 __all__ = ["EditableMask", "MaskFacts", "Step", "StepLog", "now", "set_aside"]
@@ -153,7 +153,7 @@ class EditableMask:
         """Return the codes of a box in the pixels of ``level``; safe while another thread paints."""
         return self.pyramid.read(box, level)
 
-    def paint(self, stroke: Stroke) -> Step | None:
+    def paint(self, stroke: Stroke | AreaStroke) -> Step | None:
         """Do a stroke; None where it changes nothing.
 
         Raises

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Codes = NDArray[np.uint8]
 
-__all__ = ["ChunkPatch", "Stroke", "packed_patches", "patches_of", "unpacked_patches"]
+__all__ = ["AreaStroke", "ChunkPatch", "Stroke", "packed_patches", "patches_of", "unpacked_patches"]
 
 CHUNK_PX = 512
 """Patches are cut along the chunks of the pyramid, so that each chunk is read and written once."""
@@ -50,6 +50,20 @@ class Stroke:
     level: int = 0
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def fine_box(self) -> Box:
+        """Return its box at level 0."""
+        scale, box = 2**self.level, self.box
+        return Box(box.row * scale, box.col * scale, box.height * scale, box.width * scale)
+
+    def piece(self, chunk: Box) -> tuple[NDArray[np.bool_], Codes | int]:
+        """Return which pixels of a chunk of level 0 it changes, and to what."""
+        scale = 2**self.level
+        rows = np.arange(chunk.row, chunk.row_stop) // scale - self.box.row
+        cols = np.arange(chunk.col, chunk.col_stop) // scale - self.box.col
+        where = np.ix_(rows, cols)
+        return self.changed[where], self.codes[where]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChunkPatch:
@@ -65,20 +79,45 @@ class ChunkPatch:
         return ChunkPatch(self.box, self.after, self.before)
 
 
-def patches_of(stroke: Stroke, pyramid: LabelPyramid) -> Iterator[ChunkPatch]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AreaStroke:
+    """An area of any size that gets one code, to the pixel; worked out chunk by chunk.
+
+    Attributes
+    ----------
+    shape : shapely geometry
+        In level-0 pixels.
+    code : int
+    about : mapping
+        As of a :class:`Stroke`.
+    """
+
+    shape: Any
+    code: int
+    about: Mapping[str, Any] = field(default_factory=dict)
+    level: int = 0
+
+    @property
+    def fine_box(self) -> Box:
+        """Return the box of level 0 that it lies in."""
+        top, left, bottom, right = (int(np.floor(value)) for value in self.shape.bounds)
+        return Box(top, left, bottom + 1 - top, right + 1 - left)
+
+    def piece(self, chunk: Box) -> tuple[NDArray[np.bool_], Codes | int]:
+        """Return which pixels of a chunk it changes, and to what."""
+        from napari_her2.annotation.polygons import rasterised
+
+        return rasterised(self.shape, chunk), self.code
+
+
+def patches_of(stroke: Stroke | AreaStroke, pyramid: LabelPyramid) -> Iterator[ChunkPatch]:
     """Return what a stroke changes at level 0, chunk by chunk; nothing where it changes nothing."""
-    scale = 2**stroke.level
-    fine = Box(
-        *(n * scale for n in (stroke.box.row, stroke.box.col, stroke.box.height, stroke.box.width))
-    ).intersect(Box.of_shape(pyramid.shapes[0]))
+    fine = stroke.fine_box.intersect(Box.of_shape(pyramid.shapes[0]))
     for chunk in () if fine is None else _chunks(fine):
-        rows = np.arange(chunk.row, chunk.row_stop) // scale - stroke.box.row
-        cols = np.arange(chunk.col, chunk.col_stop) // scale - stroke.box.col
-        where = np.ix_(rows, cols)
-        changed = stroke.changed[where]
+        changed, codes = stroke.piece(chunk)
         if changed.any():
             before = pyramid.read(chunk)
-            after = np.where(changed, stroke.codes[where], before)
+            after = np.where(changed, codes, before).astype(np.uint8)
             if (patch := _trimmed(chunk, before, after)) is not None:
                 yield patch
 

@@ -1,0 +1,92 @@
+"""The dock "Correct masks" in a real window."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from tests.napari.windows import open_in, wait
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.window
+
+
+def test_flow_paint_keys_undo_areas_cells_and_close(viewer: Any, case: Path) -> None:
+    layers, keys = list(viewer.layers), dict(viewer.keymap)
+    dock, made = viewer.window.add_plugin_dock_widget("napari-her2", "Correct masks")
+    open_in(made, case)
+    suite, state = made.suite, made.state
+    made.start.reader.setText("A. Reader")
+    made.start.start_button.click()
+    wait(lambda: state.active)
+    suite.canvas.go_to(384, 512, 200)
+    wait(lambda: state.covered)
+    layer = suite.canvas.layer
+    assert layer.data.size <= 2048**2
+    assert viewer.layers.selection.active.name == layer.name
+    bound = {str(key): act for key, act in layer.keymap.items()}
+    bound["5"](layer)
+    assert (layer.mode, layer.selected_label) == ("paint", 4)
+    with layer.block_history():
+        for col_um in (480, 500, 520):
+            at = layer.world_to_data((384, col_um))
+            layer._draw(layer.selected_label, at, at)
+    wait(lambda: state.saving == 0 and state.can_undo)
+    assert made.paint.undo_button.isEnabled()
+    assert (layer.data == 4).any()
+    peek = bound["V"](layer)
+    next(peek)
+    assert layer.opacity == 0
+    next(peek, None)
+    assert layer.opacity == state.settings.opacity
+    bound["Ctrl+Z"](layer)
+    wait(lambda: not state.can_undo and not (suite.canvas.layer.data == 4).any())
+    entries = [json.loads(line) for line in (case / "review.jsonl").read_text().splitlines()]
+    assert [(e["act"], e["who"]) for e in entries] == [("paint", "A. Reader"), ("undo", "A. Reader")]
+    made.pages.buttons["cells"].click()
+    wait(lambda: suite.cells.cells.result is not None)
+    assert made.cells.isVisible()
+    assert "1,000 cells" in made.cells.before.text()
+    made.pages.buttons["areas"].click()
+    made.areas.tools["polygon"].click()
+    pen = viewer.layers.selection.active
+    pen.add(np.array([(300.0, 400), (300, 500), (380, 500), (380, 400)]), shape_type="polygon")
+    wait(lambda: made.areas.model.rowCount() == 1)
+    assert made.areas.model.data(made.areas.model.index(0, 0)) == "Tumor"
+    viewer.window.remove_dock_widget(dock)
+    wait(lambda: not any(t.name.startswith("her2-edit") for t in threading.enumerate()))
+    assert list(viewer.layers) == layers
+    assert dict(viewer.keymap) == keys
+
+
+def test_the_page_fits_and_says_why_not(viewer: Any, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    _, made = viewer.window.add_plugin_dock_widget("napari-her2", "Correct masks")
+    assert made.start.start_button.text() == "Open a slide first"
+    assert not made.start.start_button.isEnabled()
+    open_in(made, *pair)
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o555)
+    made.controller.change(case_folder=locked / "case")
+    made.start.start_button.click()
+    wait(lambda: state_message(made) != "")
+    assert "read-only" in state_message(made)
+    locked.chmod(0o755)
+    for page in ("paint", "areas", "cells"):
+        made.pages.buttons[page].click()
+        wait(lambda: True)
+        from qtpy.QtWidgets import QScrollArea
+
+        area = made.findChild(QScrollArea)
+        assert area.widget().minimumSizeHint().width() <= area.viewport().width(), (
+            f"{page}: nothing is clipped"
+        )
+
+
+def state_message(made: Any) -> str:
+    return "" if made.state.message is None else str(made.state.message.text)
