@@ -18,7 +18,7 @@ from napari_her2.errors import OutputError, SlideError
 from napari_her2.events import Progress, drain
 from napari_her2.inference import PlanWishes, resolve
 from napari_her2.pipeline.asking import Asking
-from napari_her2.pipeline.keeping import kept_answers
+from napari_her2.pipeline.keeping import guided_answers, kept_answers
 from napari_her2.pipeline.segmentation import write_segmentation
 from napari_her2.slides import open_slide
 from napari_her2.store import read_results, sha256_of
@@ -199,3 +199,36 @@ def test_a_full_disk_costs_nothing_that_was_done(
         again = drain(steps(task, slide, tmp_path, tmp_path / "log"))
     equal(whole[task][0][0], again)
     assert (tmp_path / "log").stat().st_size <= whole[task][1] + BATCH
+
+
+class Sharp(Counting):
+    """Knows what it wants."""
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        dark = 1 / (1 + np.exp(30 * (0.5 - super().predict(batch)[:, 1])))
+        return np.stack([1 - dark, dark], axis=1).astype(np.float32)
+
+
+def guided(slide: Slide, folder: Path, log: Path) -> Any:
+    """A grid of 2000 patches, of which the student foretells most."""
+    wishes = PlanWishes(batch_size=BATCH, threads=2, overlap=0.75)
+    model = Sharp("classify", log, 0.0)
+    model.spec = darkness(size_px=32, um_per_px=8.0)
+    entry: Any = SimpleNamespace(spec=model.spec)
+    asked = Asking(entry, resolve(wishes, slide, model.spec, CPU), slide, (model,))
+    return guided_answers(asked, folder / "running", "tumour", 1)
+
+
+def test_a_guided_run_goes_the_same_way_after_a_stop(slide_path: Path, tmp_path: Path) -> None:
+    with open_slide(slide_path, um_per_px=8.0) as slide:
+        answer, outcome = drain(guided(slide, tmp_path / "whole", tmp_path / "log"))
+        assert 0.2 < outcome.fraction_skipped < 1
+        assert np.isfinite(answer).all()
+        for n in (3, 40, 60):
+            events = guided(slide, tmp_path / "parts", tmp_path / "log2")
+            assert len(list(some(events, n))) == n
+            events.close()
+        again, same = drain(guided(slide, tmp_path / "parts", tmp_path / "log2"))
+    np.testing.assert_array_equal(again, answer)
+    assert same == outcome
+    assert (tmp_path / "log2").stat().st_size <= (tmp_path / "log").stat().st_size + 3 * BATCH

@@ -195,6 +195,9 @@ def _score(commands: Commands) -> None:
     for model in ("tumour", "stain", "segment"):
         parser.add_argument(f"--{model}-model", metavar="NAME", help="of the transformer engine")
     parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps")
+    parser.add_argument(
+        "--exhaustive", action="store_true", default=None, help="let the tumour model see every patch"
+    )
     parser.add_argument("--min-cells", type=positive_int, metavar="N", help="default 100, pictures 20")
     parser.add_argument(
         "--pieces", type=json_object, metavar="JSON", help='roles of the IHC\'s pieces: {"2": "control 3+"}'

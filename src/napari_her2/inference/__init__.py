@@ -14,8 +14,10 @@ from napari_her2.inference.agenda import (
     in_turn,
     most_first,
 )
+from napari_her2.inference.cheap import cheap_features
 from napari_her2.inference.device import Device, pick_device
 from napari_her2.inference.gather import patch_raster, pixel_raster
+from napari_her2.inference.guided import Guided, guide
 from napari_her2.inference.loading import load_planned
 from napari_her2.inference.novelty import judge_novelty
 from napari_her2.inference.plan import Plan, PlanWishes, resolve
@@ -26,11 +28,14 @@ __all__ = [
     "BatchDone",
     "Device",
     "Event",
+    "Guided",
     "Plan",
     "PlanWishes",
     "Rank",
     "camera_first",
+    "cheap_features",
     "coarse_to_fine",
+    "guide",
     "in_turn",
     "judge_novelty",
     "load_planned",

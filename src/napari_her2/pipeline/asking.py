@@ -41,10 +41,13 @@ class Asked:
         The plan that ran, as plain values.
     novelty : Novelty or None
         None where it cannot be known.
+    guided : mapping or None
+        What was skipped and what that may have cost, where the run was guided.
     """
 
     record: Mapping[str, Any]
     novelty: Novelty | None
+    guided: Mapping[str, Any] | None = None
 
     @property
     def unlike(self) -> bool:
@@ -55,7 +58,8 @@ class Asked:
         """Return plain values for ``run.json``."""
         seen = self.novelty
         share = None if seen is None else round(seen.share, 4)
-        return {**self.record, "share_unlike_training": share, "unlike_training": self.unlike}
+        said = {**self.record, "share_unlike_training": share, "unlike_training": self.unlike}
+        return said if self.guided is None else {**said, "guided": dict(self.guided)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,12 +91,12 @@ class Asking:
                 yield event
                 yield Progress(stage, event.done, event.total, "patches")
 
-    def asked(self) -> Asked:
+    def asked(self, guided: Mapping[str, Any] | None = None) -> Asked:
         """Say what was asked, and judge a sample of the patches."""
         novelty = None
         if self.models:
             novelty = judge_novelty(self.plan, self.slide, self.models[0], self.entry.reference())
-        return Asked(record=self.plan.record(), novelty=novelty)
+        return Asked(record=self.plan.record(), novelty=novelty, guided=guided)
 
 
 def prepare(

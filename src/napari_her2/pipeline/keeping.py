@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_her2.case import key_of
 from napari_her2.events import Notice, Progress
-from napari_her2.inference import Agenda, BatchDone
+from napari_her2.inference import Agenda, BatchDone, cheap_features, guide
 from napari_her2.pipeline.engine import model_facts
 from napari_her2.store import ResultStore
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2.events import Steps
+    from napari_her2.inference import Guided, Plan
     from napari_her2.pipeline.asking import Asking
 
-__all__ = ["CHANGES_NOTHING", "RUNNING", "kept_answers", "work_key"]
+__all__ = ["CHANGES_NOTHING", "RUNNING", "guided_answers", "kept_answers", "work_key"]
 
 RUNNING: Final = "running"
 """Name of the folder in which unfinished work is kept."""
@@ -59,8 +60,69 @@ def kept_answers(asking: Asking, folder: Path, stage: str) -> Steps[NDArray[np.f
     Her2Error
         If the model fails, a tile cannot be read, or the disk is full; what was done is kept.
     """
+    with _store(asking, folder) as store:
+        yield from _told(asking, store)
+        yield from _asked_for(asking, store, asking.plan.cells, stage)
+        store.finish()
+        return store.probabilities
+
+
+def guided_answers(
+    asking: Asking, folder: Path, stage: str, of_interest: int
+) -> Steps[tuple[NDArray[np.float32], Guided]]:
+    """Run a plan of patches coarse to fine, less what the folder holds of it already.
+
+    What runs follows from the answers alone, so that a run that was stopped takes the same way.
+
+    Parameters
+    ----------
+    asking : Asking
+        Of a model of H&E.
+    folder : Path
+    stage : str
+    of_interest : int
+        Class whose area is wanted.
+
+    Returns
+    -------
+    tuple of float32 ndarray of shape (rows, cols, c) and Guided
+        Probabilities by place in the grid, where the model did not look the student's; NaN where none was
+        planned.
+    """
     plan = asking.plan
-    store = ResultStore(
+    with _store(asking, folder) as store:
+        yield from _told(asking, store)
+        guiding = guide(plan.cells, cheap_features(asking.slide, plan.grid, plan.cells))
+        seen, which = 0, next(guiding)
+        while True:
+            cells = plan.cells[which]
+            yield from _asked_for(asking, store, cells, stage, seen)
+            seen += len(cells)
+            try:
+                which = guiding.send(store.probabilities[cells[:, 0], cells[:, 1], of_interest])
+            except StopIteration as stop:
+                answers, outcome = stop.value
+                break
+        store.finish()
+        return _filled(plan, store.probabilities, answers, of_interest), outcome
+
+
+def _filled(
+    plan: Plan, seen: NDArray[np.float32], answers: NDArray[np.float32], of_interest: int
+) -> NDArray[np.float32]:
+    """Put the student's answers where the model has none; other classes share what is left."""
+    whole = seen.copy()
+    rows, cols = plan.cells.T
+    skipped = np.isnan(seen[rows, cols, of_interest])
+    others = max(whole.shape[2] - 1, 1)
+    whole[rows[skipped], cols[skipped]] = ((1 - answers[skipped]) / others)[:, None]
+    whole[rows[skipped], cols[skipped], of_interest] = answers[skipped]
+    return whole
+
+
+def _store(asking: Asking, folder: Path) -> ResultStore:
+    plan = asking.plan
+    return ResultStore(
         folder,
         key=work_key(asking),
         shape=plan.grid.shape,
@@ -68,22 +130,24 @@ def kept_answers(asking: Asking, folder: Path, stage: str) -> Steps[NDArray[np.f
         planned=plan.cells,
         facts={"plan": plan.record()},
     )
-    with store:
-        yield from told(asking, store)
-        rest = plan.cells[~store.done[plan.cells[:, 0], plan.cells[:, 1]]]
-        before = len(plan) - len(rest)
-        if before:
-            yield Progress(stage, before, len(plan), "patches")
-        for event in asking.batches(stage, Agenda(rest, done=before)):
-            if isinstance(event, BatchDone):
-                store.add(event.cells, event.probabilities)
-            else:
-                yield event
-        store.finish()
-        return store.probabilities
 
 
-def told(asking: Asking, store: ResultStore) -> Steps[None]:
+def _asked_for(
+    asking: Asking, store: ResultStore, cells: NDArray[np.int64], stage: str, seen: int = 0
+) -> Steps[None]:
+    """Ask about those cells that have no answer yet, and keep each."""
+    rest = cells[~store.done[cells[:, 0], cells[:, 1]]]
+    before = seen + len(cells) - len(rest)
+    if before:
+        yield Progress(stage, before, seen + len(cells), "patches")
+    for event in asking.batches(stage, Agenda(rest, done=before)):
+        if isinstance(event, BatchDone):
+            store.add(event.cells, event.probabilities)
+        else:
+            yield event
+
+
+def _told(asking: Asking, store: ResultStore) -> Steps[None]:
     """Tell of answers that were kept and cannot be read again."""
     plan = asking.plan
     most = plan.batch_size * (8 + 4 * len(plan.spec.classes)) + 64

@@ -145,6 +145,7 @@ def resolve(
         "engine": picked.get("engine", "classical"),
         **{name: _model(picked.get(name, None), models.get(name)) for name in MODELS},
         "device": picked.get("device", "auto"),
+        "exhaustive": picked.get("exhaustive", False),
         "rule": picked.get("rule", DEFAULT_RULE),
         "min_cells": picked.get("min_cells", MIN_CELLS_PICTURE if ihc.picture else MIN_CELLS_SLIDE),
         "ish": picked.get("ish", None),

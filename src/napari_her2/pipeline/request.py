@@ -34,6 +34,8 @@ class Wishes:
         Names of models.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    exhaustive : bool
+        Whether model C sees every patch, in place of a coarse-to-fine run that leaves out what is sure.
     min_cells : int
         Fewest evaluable cells for a score.
     landmarks : Path
@@ -56,6 +58,7 @@ class Wishes:
     stain_model: str | None = None
     segment_model: str | None = None
     device: str | None = None
+    exhaustive: bool | None = None
     min_cells: int | None = None
     landmarks: Path | None = None
     pieces: Mapping[str, str] | None = None

@@ -103,7 +103,9 @@ def find_tumour(
         return TumourFound((yield from quiet(tumour_region(he, tissue["he"]))))
 
     needs = ("tissue_he",) if drawn is None or drawn.slide == "he" else ("tissue_he", "mapping")
-    facts = {**run.plan.facts("roi"), **(run.model_facts(setting) if drawn is None else {})}
+    facts = run.plan.facts("roi")
+    if drawn is None and setting in run.models:
+        facts |= run.model_facts(setting) | run.plan.facts("exhaustive")
     found = yield from run.stage("tumour", work, needs=needs, **facts)
     if found.asked is not None:
         run.asked[setting] = found.asked

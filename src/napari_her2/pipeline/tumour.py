@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from napari_her2.events import Notice
 from napari_her2.inference import PlanWishes
 from napari_her2.patches import Stitcher
 from napari_her2.pipeline.asking import Asked, prepare
 from napari_her2.pipeline.engine import tumour_class
 from napari_her2.pipeline.finding import quiet
-from napari_her2.pipeline.keeping import RUNNING, kept_answers
+from napari_her2.pipeline.keeping import RUNNING, guided_answers, kept_answers
 from napari_her2.tissue import TumourRaster, tumour_region
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2.events import Steps
+    from napari_her2.inference import Guided
     from napari_her2.patches import PatchGrid
     from napari_her2.pipeline.run import Run
     from napari_her2.tissue import TissueMask
@@ -34,6 +36,8 @@ __all__ = ["TumourFound", "heat_map", "tumour_by_model"]
 OVERLAP: Final = 0.5
 """A place is seen by up to four patches, so that the area's edge is finer than a patch (choice)."""
 LEAST_TISSUE: Final = 0.25
+LEAST_GUIDED: Final = 3000
+"""Patches from which on a run is guided: about 9 mm² of tissue. Smaller ones gain little."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,9 +68,14 @@ def tumour_by_model(run: Run, tissue: TissueMask, place: Path) -> Steps[TumourFo
     """
     wishes = PlanWishes(overlap=OVERLAP, least_tissue=LEAST_TISSUE)
     asking = prepare(run, "tumour_model", wishes, tissue=tissue)
-    found = yield from kept_answers(asking, place / RUNNING, "tumour")
+    spec, guided = asking.entry.spec, None
+    if run.plan["exhaustive"] or len(asking.plan) < LEAST_GUIDED:
+        found = yield from kept_answers(asking, place / RUNNING, "tumour")
+    else:
+        found, outcome = yield from guided_answers(asking, place / RUNNING, "tumour", tumour_class(spec))
+        guided = outcome.to_json()
+        yield Notice(_said(outcome, spec.name))
     by_shape = yield from quiet(tumour_region(asking.slide, tissue))
-    spec = asking.entry.spec
     raster = TumourRaster(
         probability=heat_map(found[..., tumour_class(spec)], asking.plan.grid, tissue),
         um_per_px=tissue.um_per_px,
@@ -74,7 +83,16 @@ def tumour_by_model(run: Run, tissue: TissueMask, place: Path) -> Steps[TumourFo
         method=spec.name,
         in_situ=by_shape.in_situ,
     )
-    return TumourFound(raster, asking.asked())
+    return TumourFound(raster, asking.asked(guided))
+
+
+def _said(outcome: Guided, name: str) -> str:
+    high = outcome.missed_percent_high
+    bound = "" if high is None else f" (estimated to miss less than {high:.2g} % of the tumour)"
+    return (
+        f"{name} looked at {outcome.asked} of {outcome.patches} patches of the H&E, coarse to fine{bound}; "
+        "--exhaustive has it look at all."
+    )
 
 
 def heat_map(probability: NDArray[np.float32], grid: PatchGrid, tissue: TissueMask) -> NDArray[np.float32]:

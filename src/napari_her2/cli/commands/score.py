@@ -29,6 +29,7 @@ WISHES: Final = (
     "min_cells",
     "pieces",
     "calibrate",
+    "exhaustive",
 )
 
 
