@@ -217,6 +217,18 @@ class CaseCanvas(Drawing):
         if self._rotation is not None:
             layer.affine = self._rotation.matrix
 
+    def add_part(self, key: str, entry: data.LayerData, *, on_he: bool) -> None:
+        """Add what a model paints, on the slide it looks at, without making it the active layer."""
+        self.remove(key)
+        if on_he:
+            self._on_he.add(key)
+        active = self.viewer.layers.selection.active
+        layer = self._add(key, entry)
+        self.viewer.layers.selection.active = active
+        he = self.layer("he")
+        if on_he and he is not None:
+            layer.affine = np.asarray(he.affine)
+
     def look_at(self, *keys: str) -> None:
         """Move the camera to the given layers."""
         found = [layer for layer in map(self.layer, keys) if layer is not None]

@@ -32,6 +32,7 @@ __all__ = [
     "cells_layer",
     "class_colours",
     "drawing_layer",
+    "heat_colours",
     "heat_layer",
     "outline_layer",
     "pyramid_of",
@@ -100,7 +101,7 @@ def heat_layer(pyramid: TilePyramid, um_per_px: float, **more: Any) -> LayerData
         "name": HEAT,
         "multiscale": True,
         "cache": False,
-        "colormap": _heat_colours(),
+        "colormap": heat_colours(),
         "contrast_limits": (0, 255) if pyramid.source.dtype.kind in "iu" else (0.0, 1.0),
         "interpolation2d": "linear",
         "opacity": 0.5,
@@ -111,7 +112,7 @@ def heat_layer(pyramid: TilePyramid, um_per_px: float, **more: Any) -> LayerData
     return pyramid.data, meta, "image"
 
 
-def _heat_colours() -> dict[str, Any]:
+def heat_colours() -> dict[str, Any]:
     """Clear to full in the tumour's green: one hue, so that nothing is mistaken for a HER2 class."""
     red, green, blue, _ = rgba(COLOURS["tumour"])
     return {"name": "tumour", "colors": [[red, green, blue, 0.0], [red, green, blue, 1.0]]}

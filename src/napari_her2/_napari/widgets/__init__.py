@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from napari_her2._napari.widgets.linked_dock import LinkedDock
 from napari_her2._napari.widgets.panel import CasePanel
+from napari_her2._napari.widgets.parts_dock import HeatMapDock, MaskFormerDock, PartsDock, StainDock
 from napari_her2._napari.widgets.worklist_dock import WorklistDock
 
-__all__ = ["CasePanel", "LinkedDock", "WorklistDock"]
+__all__ = [
+    "CasePanel",
+    "HeatMapDock",
+    "LinkedDock",
+    "MaskFormerDock",
+    "PartsDock",
+    "StainDock",
+    "WorklistDock",
+]

@@ -6,15 +6,17 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 
-__all__ = ["LINKED", "QUEUE", "open_dock"]
+__all__ = ["LINKED", "PARTS_DOCK", "QUEUE", "open_dock"]
 
 PLUGIN = "napari-her2"
 LINKED = "Linked H&E ↔ IHC view"
 QUEUE = "Review queue"
+PARTS_DOCK = "Analyse parts"
 AREAS = {
     LINKED: Qt.DockWidgetArea.LeftDockWidgetArea,
     "HER2 worklist": Qt.DockWidgetArea.BottomDockWidgetArea,
     QUEUE: Qt.DockWidgetArea.BottomDockWidgetArea,
+    PARTS_DOCK: Qt.DockWidgetArea.LeftDockWidgetArea,
 }
 
 

@@ -13,7 +13,7 @@ from napari_her2._napari.layers import warm_up
 from napari_her2._napari.score_view import score_view
 from napari_her2._napari.steps import STEPS, current_step, step_states
 from napari_her2._napari.widgets.align_box import AlignBox
-from napari_her2._napari.widgets.arrange import LINKED, open_dock
+from napari_her2._napari.widgets.arrange import LINKED, PARTS_DOCK, open_dock
 from napari_her2._napari.widgets.docked import Docked
 from napari_her2._napari.widgets.export_box import ExportBox
 from napari_her2._napari.widgets.parts import MessageBar, Section, label
@@ -118,6 +118,7 @@ class CasePanel(Docked):
         box.started.connect(control.run)
         box.cancelled.connect(control.cancel)
         box.changed.connect(lambda changes: control.change(**changes))
+        box.rows_wanted.connect(partial(open_dock, self.viewer, PARTS_DOCK))
 
     def _connect_view(self) -> None:
         box, control = self.view_box, self.controller
