@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -263,6 +264,7 @@ def _taken_up(run: Run, *, restart: bool) -> Report | None:
     """Check whose folder it is; return the finished report of an equal run, or clear the way for this one."""
     slides: dict[str, str] = {role: slide.sha256 for role, slide in run.plan.slides.items()}
     if restart:
+        _keep_work_of_people(run.files, slides["ihc"])
         _forget(run.files)
     else:
         _check_owner(run.files, slides)
@@ -321,10 +323,22 @@ def _withdraw(files: CaseFiles) -> None:
     shutil.rmtree(files.rasters, ignore_errors=True)
 
 
+def _keep_work_of_people(files: CaseFiles, ihc: str) -> None:
+    """Leave corrections and their log where they are, or put them aside where they are of another slide."""
+    record = None
+    with suppress(CaseError):
+        record = _record_of(files)
+    if record is not None and record["slides"].get("ihc") == ihc:
+        return
+    for path in (files.review, files.edits):
+        if path.is_dir() or (path.is_file() and path.stat().st_size):
+            free = (path.with_name(f"{path.name}.old-{n}") for n in count(1))
+            path.replace(next(other for other in free if not other.exists()))
+
+
 def _forget(files: CaseFiles) -> None:
     """Remove results and stages; the lock that is held stays."""
     _withdraw(files)
-    files.review.unlink(missing_ok=True)
     for path in files.stages.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
