@@ -49,6 +49,16 @@ def add_case_commands(commands: Any, make: Make) -> None:
     _export(make(commands, "export", "results and annotations for other programs"))
     _import(make(commands, "import", "annotations of other programs and people into a case"))
     _case(make(commands, "case", "; ".join(f"{name}: {what}" for name, what in ACTIONS.items())))
+    _readers(make(commands, "reader-study", "several readers' scores of the same cases, compared"))
+
+
+def _readers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sources", nargs="+", metavar="CSV|CASE|FOLDER", type=Path)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--reference", metavar="READER", help="whom the others are measured against")
+    parser.add_argument("--without-program", action="store_true", help="people only")
+    parser.add_argument("--draws", type=positive_int, default=2000, metavar="N", help="of the bootstrap")
+    parser.add_argument("--seed", type=positive_int, default=1, metavar="N")
 
 
 def _export(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from napari_her2.report.evaluation import render_evaluation
 from napari_her2.report.page import render_page
 from napari_her2.report.pdf import render_pdf
 from napari_her2.report.pictures import Picture, draw_labels, draw_outlines
+from napari_her2.report.readers import render_readers
 from napari_her2.report.words import CATEGORY_WORDS, EXCLUDED_WORDS, FLAG_WORDS, PROVISIONAL
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "render_evaluation",
     "render_page",
     "render_pdf",
+    "render_readers",
 ]

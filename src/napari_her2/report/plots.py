@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["confusion_table", "decision_plot", "reliability_plot"]
+__all__ = ["bland_altman_plot", "confusion_table", "decision_plot", "reliability_plot"]
 
 SIDE: Final = 320.0
 EDGE: Final = 44.0
@@ -92,7 +92,9 @@ def decision_plot(curve: Sequence[Mapping[str, Any]], threshold: float) -> str:
     return _svg("".join(parts), "decision curve")
 
 
-def confusion_table(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+def confusion_table(
+    counts: Sequence[Sequence[int]], classes: Sequence[str], corner: str = "truth, called"
+) -> str:
     """Rows are the truth; cells are shaded by their share of the row."""
     head = "".join(f'<th class="n">{escape(name)}</th>' for name in classes)
     rows = []
@@ -102,4 +104,20 @@ def confusion_table(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> 
             f'<td class="n" style="background:rgba(69,117,180,{0.6 * n / total:.3f})">{n}</td>' for n in row
         )
         rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
-    return f"<table><tr><th>truth, called</th>{head}</tr>{''.join(rows)}</table>"
+    return f"<table><tr><th>{escape(corner)}</th>{head}</tr>{''.join(rows)}</table>"
+
+
+def bland_altman_plot(found: Mapping[str, Any]) -> str:
+    """Differences against means in percentage points, with bias and limits; circles are cases."""
+    points = [(p["mean"], p["difference"]) for p in found["points"]]
+    limits = [v for v in (found["low"], found["high"], found["bias"]) if v is not None]
+    far = max([abs(v) for v in (*limits, *(d for _, d in points))] + [5.0]) * 1.1
+    axes = _Axes((0, 100), (-far, far))
+    parts = [axes.frame("mean of both (%)", "difference (points)"), axes.line([(0, 0), (100, 0)], "#d8dde3")]
+    for value, colour in ((found["bias"], "#1b1f24"), (found["low"], "#8a4b00"), (found["high"], "#8a4b00")):
+        if value is not None:
+            parts.append(axes.line([(0, value), (100, value)], colour, "4 3"))
+    for mean, difference in points:
+        x, y = axes.at(mean, difference)
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#4575B4" fill-opacity="0.7"/>')
+    return _svg("".join(parts), "difference against mean")

@@ -34,6 +34,13 @@ from napari_her2.learning.evaluation.measure import (
 )
 from napari_her2.learning.evaluation.predictions import MaskTallies, Predictions
 from napari_her2.learning.evaluation.ranking import auc, average_precision
+from napari_her2.learning.evaluation.readers import (
+    EVENTS,
+    BlandAltman,
+    ReaderPair,
+    ReaderStudy,
+    compare_readers,
+)
 from napari_her2.learning.evaluation.samples import (
     MIXED,
     FolderPatch,
@@ -45,7 +52,9 @@ from napari_her2.learning.evaluation.samples import (
 from napari_her2.learning.evaluation.tables import read_predictions, write_estimates, write_predictions
 
 __all__ = [
+    "EVENTS",
     "MIXED",
+    "BlandAltman",
     "DecisionPoint",
     "Difference",
     "Estimate",
@@ -54,6 +63,8 @@ __all__ = [
     "MaskTallies",
     "Predictions",
     "Protocol",
+    "ReaderPair",
+    "ReaderStudy",
     "ReliabilityBin",
     "Sample",
     "accuracy",
@@ -64,6 +75,7 @@ __all__ = [
     "boundary_f1",
     "compare",
     "compare_masks",
+    "compare_readers",
     "confusion",
     "decision_curve",
     "dice",
