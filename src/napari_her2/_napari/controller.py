@@ -317,10 +317,13 @@ class ScoreController:
         """Forget all that was found on the slides before."""
         self._clear_result()
         self.session.prepared, self.session.signed = None, ""
+        self.session.live = self.session.field = None
         self.tumour.forget()
 
     def _finished(self, view: CaseView) -> None:
         if not self._closed:
+            self.session.live, word = None, view.report.reader
+            self.session.signed = "" if word is None else word.score or "not scorable"
             self.session.result = view
             self.canvas.show_result(view)
             self.tumour.drawn()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_her2._napari.case_view import CaseView
+    from napari_her2._napari.live import LiveScore
     from napari_her2._napari.placing import Arrangement
     from napari_her2._napari.preparing import Prepared
     from napari_her2._napari.pyramid import TilePyramid
@@ -152,6 +153,8 @@ class Session:
     blend: float = 1.0
 
     signed: str = ""
+    live: LiveScore | None = None
+    field: int | None = None
 
     @property
     def mapping(self) -> SlideMapping | None:

@@ -9,10 +9,12 @@ and turns a ``RuntimeError`` into an error of this package.
 from __future__ import annotations
 
 import atexit
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +84,7 @@ class StepsWorker(WorkerBase[Any]):
             self.ended.set()
 
     def _drive(self) -> Any:
+        spare_llvm()
         steps = self._make()
         try:
             while not self.abort_requested:
@@ -104,6 +107,21 @@ class StepsWorker(WorkerBase[Any]):
             return
         self._told = now
         self.signals.yielded.emit(event)
+
+
+def spare_llvm(maps: Path = Path("/proc/self/maps")) -> bool:
+    """Keep torch from loading triton where the window is drawn in software; return whether it is kept.
+
+    Mesa's software OpenGL and triton bring an LLVM each; the second one that is loaded crashes the process.
+    Without a graphics card that computes triton is of no use here.
+    """
+    try:
+        software = "libLLVM" in maps.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    if software and "triton" not in sys.modules:
+        sys.modules["triton"] = None  # type: ignore[assignment]
+    return software
 
 
 @lru_cache(maxsize=1)

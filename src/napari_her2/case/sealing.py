@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SealCheck", "SlideCheck", "contents", "relink_slide", "seal_case", "verify_case"]
 
-_PASSED_OVER: Final = frozenset({"case.json", ".stages", "lock", ".lock", "slides"})
-"""The manifest itself, what a run keeps for itself, and slides, which have hashes of their own."""
+_PASSED_OVER: Final = frozenset({"case.json", ".stages", ".desk", "lock", ".lock", "slides"})
+"""The manifest, what a run and a reader's desk keep for themselves, and slides, which have their own hashes."""
 
 
 @dataclass(frozen=True, slots=True)

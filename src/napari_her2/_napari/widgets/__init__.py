@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_her2._napari.widgets.linked_dock import LinkedDock
 from napari_her2._napari.widgets.panel import CasePanel
 from napari_her2._napari.widgets.parts_dock import HeatMapDock, MaskFormerDock, PartsDock, StainDock
+from napari_her2._napari.widgets.review_dock import ReviewDock
 from napari_her2._napari.widgets.worklist_dock import WorklistDock
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "LinkedDock",
     "MaskFormerDock",
     "PartsDock",
+    "ReviewDock",
     "StainDock",
     "WorklistDock",
 ]

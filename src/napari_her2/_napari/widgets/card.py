@@ -5,7 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, LineEdit
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    FloatSpinBox,
+    LineEdit,
+    PushButton,
+    SpinBox,
+)
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
@@ -17,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_her2.tissue import Piece
 
-__all__ = ["PiecesList", "SpecimenCard"]
+__all__ = ["IshCard", "PiecesList", "SpecimenCard"]
 
 SITES = {"not given": None, "primary": "primary", "metastasis": "metastasis"}
 ADEQUATE = {"not given": None, "adequate": True, "not adequate": False}
@@ -62,6 +70,39 @@ class SpecimenCard(QCollapsible):
         plain["site"] = SITES[plain["site"]]
         plain["controls_adequate"] = ADEQUATE[plain["controls_adequate"]]
         return tuple((name, value) for name, value in plain.items() if value not in ("", None))
+
+
+class IshCard(QCollapsible):
+    """What in-situ hybridisation found; the HER2 status follows by the guideline's groups."""
+
+    given = Signal(dict)
+
+    def __init__(self) -> None:
+        super().__init__("ISH result")
+        self.setDuration(0)
+        self.form = Container(
+            widgets=[
+                ComboBox(name="probe", label="Probe", choices=["dual", "single"]),
+                FloatSpinBox(name="ratio", label="HER2/CEP17", max=50, step=0.1, tooltip="0: not given"),
+                FloatSpinBox(name="her2_copies", label="HER2 per cell", max=100, step=0.1),
+                SpinBox(name="cells", label="Cells counted", max=10000, tooltip="0: not given"),
+                CheckBox(name="recounted", label="Recounted by a second observer"),
+                PushButton(name="apply", text="Apply"),
+            ],
+        )
+        self.form.margins = (0, 0, 0, 0)
+        self.form["apply"].changed.connect(lambda _: self.given.emit(self.values))
+        self.addWidget(self.form.native)
+        self.collapse(animate=False)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What was given; empty while there are no copies."""
+        plain: dict[str, Any] = {row.name: row.value for row in self.form if row.name != "apply"}
+        if not plain["her2_copies"]:
+            return {}
+        kept = {name: value for name, value in plain.items() if value or name == "recounted"}
+        return {name: value for name, value in kept.items() if name != "ratio" or plain["probe"] == "dual"}
 
 
 class PiecesList(QWidget):

@@ -10,10 +10,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_her2._napari.layers import warm_up
+from napari_her2._napari.live import flip_words, with_live
 from napari_her2._napari.score_view import score_view
 from napari_her2._napari.steps import STEPS, current_step, step_states
 from napari_her2._napari.widgets.align_box import AlignBox
-from napari_her2._napari.widgets.arrange import LINKED, PARTS_DOCK, open_dock
+from napari_her2._napari.widgets.arrange import LINKED, PARTS_DOCK, QUEUE, open_dock
 from napari_her2._napari.widgets.docked import Docked
 from napari_her2._napari.widgets.export_box import ExportBox
 from napari_her2._napari.widgets.parts import MessageBar, Section, label
@@ -90,7 +91,7 @@ class CasePanel(Docked):
         session, control = self.session, self.controller
         self.watch(self._show_session, *WATCHED)
         self.watch(self._show_progress, "progress")
-        self.watch(self._show_result, "result")
+        self.watch(self._show_result, "result", "live")
         self.watch(self._show_message, "message")
         self.slides.opened.connect(control.open)
         self.slides.swapped.connect(control.swap)
@@ -104,6 +105,7 @@ class CasePanel(Docked):
         self._connect_tumour()
         self._connect_run()
         self._connect_view()
+        self.result.ish_given.connect(self.studio.review.give_ish)
         self.message.dismissed.connect(lambda: setattr(session, "message", None))
 
     def _connect_tumour(self) -> None:
@@ -119,6 +121,7 @@ class CasePanel(Docked):
         box.cancelled.connect(control.cancel)
         box.changed.connect(lambda changes: control.change(**changes))
         box.rows_wanted.connect(partial(open_dock, self.viewer, PARTS_DOCK))
+        self.review.queue_wanted.connect(partial(open_dock, self.viewer, QUEUE))
 
     def _connect_view(self) -> None:
         box, control = self.view_box, self.controller
@@ -155,7 +158,9 @@ class CasePanel(Docked):
     def _show_result(self, *_: Any) -> None:
         result = self.session.result
         if result is not None:
-            self.result.show_view(score_view(result.report))
+            live = self.session.live
+            view = score_view(result.report if live is None else live.report)
+            self.result.show_view(with_live(view, live), () if live is None else flip_words(live.flips))
         else:
             self.result.show_nothing()
         self._show_session()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_her2._napari.widgets.bars import AlternativesBar, PercentBars
+from napari_her2._napari.widgets.card import IshCard
 from napari_her2._napari.widgets.look import readable_on
 from napari_her2._napari.widgets.parts import Section, label, restyle, rule, shown
 
@@ -21,10 +22,14 @@ __all__ = ["ResultBox"]
 class ResultBox(Section):
     """The call large, then why: path, percentages, alternatives, flags, figures."""
 
+    ish_given = Signal(dict)
+
     def __init__(self, look: Look) -> None:
         super().__init__("5  Score")
         self.look = look
         self._view: ScoreView | None = None
+        self._flips: tuple[str, ...] = ()
+        self.flips, self.flips_head = label("", "", wrap=True), label("What would change the call", "small")
         self.call = QLabel()
         self.call.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.heading, self.status = label("", "provisional", wrap=True), label("", "status", wrap=True)
@@ -74,6 +79,11 @@ class ResultBox(Section):
             grid.setVerticalSpacing(3)
             grid.setColumnStretch(1, 1)
         self.confidence = label("", "small")
+        self.inner.addWidget(self.flips_head)
+        self.inner.addWidget(self.flips)
+        self.ish = IshCard()
+        self.ish.given.connect(self.ish_given)
+        self.inner.addWidget(self.ish)
         blocks = (
             ("How the guideline decided", self.path),
             ("Tumour cells by class", self.bars),
@@ -101,11 +111,13 @@ class ResultBox(Section):
         for painted in (self.bars, self.alternatives):
             painted.set_look(look)
         if self._view is not None:
-            self.show_view(self._view)
+            self.show_view(self._view, self._flips)
 
-    def show_view(self, view: ScoreView) -> None:
-        """Show a report."""
-        self._view = view
+    def show_view(self, view: ScoreView, flips: tuple[str, ...] = ()) -> None:
+        """Show a report, and what would change its call."""
+        self._view, self._flips = view, flips
+        shown(self.flips, "\n".join(flips))
+        self.flips_head.setVisible(bool(flips))
         self.empty.hide()
         self.whole.show()
         self._show_call(view)

@@ -9,6 +9,7 @@ from napari_her2._napari.canvas import CaseCanvas
 from napari_her2._napari.controller import ScoreController
 from napari_her2._napari.preferences import preferences
 from napari_her2._napari.reader import new_pyramid
+from napari_her2._napari.review import ReviewControl
 from napari_her2._napari.session import Session
 from napari_her2._napari.widgets.jobs import QtJobs
 from napari_her2._napari.worker import refresher
@@ -39,6 +40,7 @@ class Studio:
         self.controller = ScoreController(
             self.session, CaseCanvas(viewer, new_pyramid), self.jobs, window.loader, self.preferences
         )
+        self.review = ReviewControl(self.controller, QtJobs())
         self._docks = 0
         self._open = True
         self._drawing: Any = None
@@ -65,6 +67,7 @@ class Studio:
         if self._open:
             self._open = False
             _STUDIOS.pop(id(self.viewer), None)
+            self.review.close()
             self.session.events.disconnect()
             self.controller.halt()
 
@@ -77,6 +80,7 @@ class Studio:
         self._follow_drawing(None)
         for key in self._keys():
             self.viewer.bind_key(key, None, overwrite=True)
+        self.review.close()
         self.session.events.disconnect()
         self.controller.close()
 
