@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,6 +21,7 @@ import numpy as np
 
 CLASSES = ("3+", "2+", "unusual", "1+", "0")
 SIZE_UM = (900.0, 800.0)
+MIXED = 3  # cases are run in strides, so that the page is telling before all are done
 
 
 @dataclass(frozen=True)
@@ -345,17 +346,17 @@ def main() -> None:
     parser.add_argument("--engine", choices=("classical", "transformer", "both"), default="classical")
     options = parser.parse_args()
     engines = ("classical", "transformer") if options.engine == "both" else (options.engine,)
-    results = []
-    chosen = [case for case in cases() if options.only in case.name]
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        for number, result in enumerate(
-            pool.map(run_and_tidy, chosen, [options.keep] * len(chosen), [engines] * len(chosen)), 1
-        ):
-            results.append(result)
-            print(f"{number}/{len(chosen)} {line(result)}", file=sys.stderr, flush=True)
     said = "" if options.engine == "classical" else f" --engine {options.engine}"
     command = f"OMP_NUM_THREADS=1 .venv/bin/python scripts/validate.py{said}"
-    options.out.write_text(page(results, command), encoding="utf-8")
+    chosen = [case for case in cases() if options.only in case.name]
+    mixed = [k for start in range(MIXED) for k in range(start, len(chosen), MIXED)]
+    done: dict[int, Result] = {}
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        work = {pool.submit(run_and_tidy, chosen[k], options.keep, engines): k for k in mixed}
+        for future in as_completed(work):
+            done[work[future]] = future.result()
+            print(f"{len(done)}/{len(chosen)} {line(done[work[future]])}", file=sys.stderr, flush=True)
+            options.out.write_text(page([done[k] for k in sorted(done)], command), encoding="utf-8")
 
 
 if __name__ == "__main__":
