@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CaseCanvas"]
 
+SLIDES = ("he", "ihc", "tumour", "stain", "warped")
+"""Keys of what is looked at itself; all others lie over it."""
+
 
 class CaseCanvas(Drawing):
     """The layers of one case, by key: ``he``, ``ihc``, ``tumour``, ``carried`` and those of ``OVERLAYS``.
@@ -284,6 +287,23 @@ class CaseCanvas(Drawing):
             if layer is not None:
                 hidden = beside and (self._how == "over" or self._linked)
                 layer.visible = self._outlines_on and not hidden
+
+    def overlay_layers(self) -> list[Any]:
+        """Return all of our layers that lie over the slides."""
+        found = (self.layer(key) for key in list(self._layers) if key not in SLIDES)
+        return [layer for layer in found if layer is not None]
+
+    def visible_keys(self) -> set[str]:
+        """Return the keys of our overlays that are shown."""
+        shown = self.overlay_layers()
+        return {key for key, layer in self._layers.items() if layer in shown and layer.visible}
+
+    def hide_overlays(self) -> list[Any]:
+        """Hide all overlays; return those that were shown."""
+        shown = [layer for layer in self.overlay_layers() if layer.visible]
+        for layer in shown:
+            layer.visible = False
+        return shown
 
     def toggle_overlays(self) -> None:
         """Hide all overlays, or show them again (the heat map stays as it is)."""

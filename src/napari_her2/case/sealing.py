@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SealCheck", "SlideCheck", "contents", "relink_slide", "seal_case", "verify_case"]
 
 _PASSED_OVER: Final = frozenset({"case.json", ".stages", ".desk", "lock", ".lock", "slides"})
-"""The manifest, what a run and a reader's desk keep for themselves, and slides, which have their own hashes."""
+"""The manifest, what a run and a reader keep for themselves, and slides, which have hashes of their own."""
 
 
 @dataclass(frozen=True, slots=True)

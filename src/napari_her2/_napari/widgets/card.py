@@ -47,7 +47,7 @@ class SpecimenCard(QCollapsible):
 
     def __init__(self) -> None:
         super().__init__("Specimen (optional)")
-        self.setDuration(0)
+        _tighten(self)
         self.form = Container(
             widgets=[
                 LineEdit(name="specimen", label="Specimen", tooltip="e.g. core biopsy, resection"),
@@ -79,7 +79,7 @@ class IshCard(QCollapsible):
 
     def __init__(self) -> None:
         super().__init__("ISH result")
-        self.setDuration(0)
+        _tighten(self)
         self.form = Container(
             widgets=[
                 ComboBox(name="probe", label="Probe", choices=["dual", "single"]),
@@ -146,6 +146,13 @@ class PiecesList(QWidget):
     def _say(self, piece: str, choice: QComboBox, _: int) -> None:
         self._said[piece] = choice.currentData()
         self.changed.emit(tuple(sorted(self._said.items())))
+
+
+def _tighten(card: QCollapsible) -> None:
+    """Let a card fold at once, and stand flush with its neighbours."""
+    card.setDuration(0)
+    for layout in (card.layout(), card.content().layout()):
+        layout.setContentsMargins(0, 0, 0, 0)
 
 
 def _proposal(piece: Piece) -> str:

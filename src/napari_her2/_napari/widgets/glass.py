@@ -60,6 +60,15 @@ class Glass(QWidget):
         self.show()
         self.raise_()
 
+    def leave(self) -> None:
+        """Go away with what is painted."""
+        parent = self.parent()
+        if parent is not None:
+            parent.removeEventFilter(self)
+        self.hide()
+        self.setParent(None)
+        self.deleteLater()
+
     def show_ring(self, ring: Ring | None) -> None:
         """Show where the other slide's cursor lies, with its error as the radius; None hides it."""
         if ring != self._ring:

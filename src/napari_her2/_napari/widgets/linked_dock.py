@@ -12,8 +12,9 @@ from qtpy.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QS
 
 from napari_her2._napari import layers as data
 from napari_her2._napari.linking import Link, LinkedCameras, centre_of
+from napari_her2._napari.widgets.arrange import bring_layer_docks, put_layer_docks_away
 from napari_her2._napari.widgets.docked import Docked
-from napari_her2._napari.widgets.glass import Glass, Ring, canvas_of
+from napari_her2._napari.widgets.glass import Glass, Ring
 from napari_her2._napari.widgets.partner import Partner
 from napari_her2._napari.widgets.parts import label
 
@@ -46,7 +47,7 @@ class LinkedDock(Docked):
         self.partner.theme = self.viewer.theme
         self.qt_viewer = QtViewer(self.partner)
         self.glass = Glass(self.partner, self.qt_viewer.canvas.native)
-        self.main_glass = Glass(self.viewer, canvas_of(self.viewer))
+        self.main_glass = self.studio.hud.glass
         self.glass.show_title("H&E")
         self.curtain = Partner(self.controller.canvas, self.studio.refresher)
         self.cameras: LinkedCameras | None = None
@@ -60,6 +61,7 @@ class LinkedDock(Docked):
             viewer.mouse_move_callbacks.append(self._callbacks(side))
         self.watch(self._relink, "he", "ihc", "result", "prepared")
         self._bind_keys()
+        self._hidden = put_layer_docks_away(self.viewer)
         self._relink()
         self.begin()
 
@@ -235,8 +237,9 @@ class LinkedDock(Docked):
             self.viewer.bind_key(key, None, overwrite=True)
         self.controller.canvas.turn(None)
         self.controller.canvas.set_linked(False)
-        self.main_glass.setParent(None)
-        self.main_glass.deleteLater()
+        self.main_glass.show_ring(None)
+        self.glass.leave()
+        bring_layer_docks(self.viewer, self._hidden)
         self.studio.refresher.unfollow(self.partner)
         self.partner.layers.clear()
         self.qt_viewer.close()

@@ -159,7 +159,8 @@ class CasePanel(Docked):
         result = self.session.result
         if result is not None:
             live = self.session.live
-            view = score_view(result.report if live is None else live.report)
+            said = live is not None and (live.changed or self.session.settings.ish)
+            view = score_view(live.report if live is not None and said else result.report)
             self.result.show_view(with_live(view, live), () if live is None else flip_words(live.flips))
         else:
             self.result.show_nothing()

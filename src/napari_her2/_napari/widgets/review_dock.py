@@ -188,6 +188,7 @@ class ReviewDock(Docked):
         report = self.session.live.report if self.session.live is not None else None
         if report is not None and not self.session.signed and not self.score.hasFocus():
             self.score.setCurrentText(report.call.score or NOT_SCORABLE)
+            self._suggest_status(self.score.currentText())
 
     def _suggest_status(self, text: str) -> None:
         live = self.session.live

@@ -11,6 +11,7 @@ from napari_her2._napari.preferences import preferences
 from napari_her2._napari.reader import new_pyramid
 from napari_her2._napari.review import ReviewControl
 from napari_her2._napari.session import Session
+from napari_her2._napari.widgets.hud import Hud
 from napari_her2._napari.widgets.jobs import QtJobs
 from napari_her2._napari.worker import refresher
 
@@ -41,6 +42,7 @@ class Studio:
             self.session, CaseCanvas(viewer, new_pyramid), self.jobs, window.loader, self.preferences
         )
         self.review = ReviewControl(self.controller, QtJobs())
+        self.hud = Hud(viewer, self.session, self.controller.canvas)
         self._docks = 0
         self._open = True
         self._drawing: Any = None
@@ -81,6 +83,7 @@ class Studio:
         for key in self._keys():
             self.viewer.bind_key(key, None, overwrite=True)
         self.review.close()
+        self.hud.close()
         self.session.events.disconnect()
         self.controller.close()
 
@@ -90,6 +93,7 @@ class Studio:
             "Control-Alt-R": lambda _: control.run(),
             "Control-Alt-O": lambda _: control.toggle_overlays(),
             "Control-Alt-S": lambda _: control.toggle_stain(),
+            **self.hud.keys(),
         }
 
     def _layers_changed(self, *_: Any) -> None:

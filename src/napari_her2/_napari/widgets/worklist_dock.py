@@ -120,7 +120,7 @@ class WorklistDock(Docked):
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
-        for column, width in enumerate((150, 118, 74, 70, 90)):
+        for column, width in enumerate((170, 200, 90, 90, 90)):
             header.resizeSection(column, width)
         table.doubleClicked.connect(self._double_clicked)
 

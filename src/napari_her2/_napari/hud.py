@@ -1,0 +1,78 @@
+"""What is written over the canvas: magnification, legend, the cells in view by class; numbers and words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_her2._napari.viewing import magnification
+from napari_her2.vocabulary import CELL_CLASSES, COLOURS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_her2._napari.case_view import CellsView
+
+__all__ = ["counted_in", "legend_for", "magnification_words"]
+
+TIMES: Final = "\u00d7"
+STRONGEST_FIRST: Final = (3, 2, 4, 1, 0)
+CLASS_KEYS: Final = ("cells", "her2", "pixels", "part_L", "part_M", "part_cells")
+OTHERS: Final = {
+    "outline": (COLOURS["tumour"], "tumour area"),
+    "heat": (COLOURS["tumour"], "tumour probability"),
+    "part_C": (COLOURS["tumour"], "tumour probability (C)"),
+    "disagreement": ("#E7298A", "scorers differ"),
+    "error": ("#FDE737", "alignment error ≥ 100 µm"),
+}
+
+
+def magnification_words(zoom: float) -> str:
+    """Return the magnification that a zoom (screen pixels per µm) amounts to, in words."""
+    value = magnification(zoom)
+    return f"{value:.1f}{TIMES}" if value < 9.95 else f"{value:.0f}{TIMES}"
+
+
+def legend_for(shown: Iterable[str], counts: NDArray[np.int64] | None = None) -> tuple[tuple[str, str], ...]:
+    """Return (colour, words) of what is on the canvas, by the keys of its visible layers.
+
+    Parameters
+    ----------
+    shown : iterable of str
+    counts : ndarray of shape (len(CELL_CLASSES),), optional
+        Cells in view by class: the field counter, written beside the classes.
+    """
+    keys = set(shown)
+    entries: list[tuple[str, str]] = []
+    if keys & set(CLASS_KEYS):
+        entries = [(COLOURS[CELL_CLASSES[code]], _class_words(code, counts)) for code in STRONGEST_FIRST]
+    entries += [entry for key, entry in OTHERS.items() if key in keys]
+    return tuple(dict.fromkeys(entries))
+
+
+def _class_words(code: int, counts: NDArray[np.int64] | None) -> str:
+    """Return a class with its number and share of the cells in view."""
+    if counts is None or not counts.sum():
+        return str(CELL_CLASSES[code])
+    return f"{CELL_CLASSES[code]}   {counts[code]:,}  ({100 * counts[code] / counts.sum():.0f} %)"
+
+
+def counted_in(cells: CellsView, corners_um: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Count the cells of a case in an upright box by class.
+
+    Parameters
+    ----------
+    cells : CellsView
+    corners_um : ndarray of shape (n, 2)
+        µm of the IHC.
+
+    Returns
+    -------
+    ndarray of shape (len(CELL_CLASSES),)
+    """
+    low, high = corners_um.min(axis=0), corners_um.max(axis=0)
+    inside = ((cells.points_um >= low) & (cells.points_um < high)).all(axis=1)
+    return np.bincount(cells.class_code[inside], minlength=len(CELL_CLASSES))
