@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from napari_her2._napari.session import SlideRole
     from napari_her2.mapping import SlideMapping
 
-__all__ = ["AREA_CLASSES", "Ring", "mm2_of", "on_one_slide", "rings_of", "write_rings"]
+__all__ = [
+    "AREA_CLASSES",
+    "Ring",
+    "ellipse_ring",
+    "mm2_of",
+    "on_one_slide",
+    "rings_of",
+    "write_rings",
+]
 
 CLOSED = ("polygon", "rectangle", "ellipse")
 TUMOUR_CLASS = "Tumor"
@@ -79,13 +87,13 @@ def rings_of(layer: Any) -> list[tuple[NDArray[np.float64], str]]:
     for shape, kind, name in zip(layer.data, layer.shape_type, names, strict=True):
         if str(kind) in CLOSED:
             corners = np.asarray(shape, float)
-            corners = _ellipse(corners) if str(kind) == "ellipse" else corners
+            corners = ellipse_ring(corners) if str(kind) == "ellipse" else corners
             known = str(name) if str(name) in AREA_CLASSES else TUMOUR_CLASS
             rings.append((np.array([layer.data_to_world(point) for point in corners]), known))
     return rings
 
 
-def _ellipse(corners: NDArray[np.float64], n: int = 72) -> NDArray[np.float64]:
+def ellipse_ring(corners: NDArray[np.float64], n: int = 72) -> NDArray[np.float64]:
     """Return an ellipse given by the four corners of its box as a polygon."""
     middle = corners.mean(axis=0)
     one, two = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
