@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from napari_her2.cli import machine, main
-from napari_her2.cli.parser import LATER
 from napari_her2.phantom import PhantomSpec
 
 if TYPE_CHECKING:
@@ -42,13 +41,6 @@ def run(capsys: pytest.CaptureFixture[str], *words: object, code: int = 0) -> di
     assert main([*map(str, words), "--json"]) == code
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
-
-
-@pytest.mark.parametrize("name", sorted(LATER))
-def test_commands_that_are_still_to_come_say_so(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found = run(capsys, name, "SOMETHING", "--to", "geojson", code=2)
-    assert found["error"]["code"] == 2
-    assert "not yet available" in found["error"]["message"]
 
 
 @pytest.mark.parametrize("words", [["--help"], ["score", "--help"], ["export", "--help"], ["--version"]])

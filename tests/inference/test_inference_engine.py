@@ -315,3 +315,15 @@ def test_a_model_that_fails_in_one_thread_is_told_in_the_callers(slide: Slide) -
     with pytest.raises(InferenceError, match=r"darkness failed on 10 patches on cpu \(shapes do not fit\)"):
         list(run(planned(slide), slide=slide, model=Breaks(darkness())))
     assert not our_threads()
+
+
+def test_a_device_that_cannot_be_set_up_is_told(slide: Slide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the pool raises then is a RuntimeError, which napari's worker would swallow."""
+
+    def begin(device: str) -> None:
+        raise ValueError("no such card")
+
+    monkeypatch.setattr(line_module, "begin_worker", begin)
+    with pytest.raises(InferenceError, match="darkness failed on 10 patches on cpu"):
+        list(run(planned(slide), slide=slide, model=Darkness(darkness())))
+    assert not our_threads()

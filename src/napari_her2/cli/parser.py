@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "parse"]
 
 UM_PER_PX_RANGE: Final = (0.02, 100.0)
-LATER: Final = {
-    "cohort": "many cases",
-    "bench": "the benchmarks",
-}
-
-
+PRECISIONS: Final = ("auto", "float32", "bfloat16", "float16")
 _MAY_BE_NEGATIVE: Final = ("--region", "--rotate", "--size-um", "--warp-um")
 
 
@@ -33,11 +28,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     Raises
     ------
     UsageError
-        If it is not understood, or names a command that is still to come.
+        If it is not understood.
     """
-    command = words[0] if words else ""
-    if command in LATER and not {"-h", "--help"} & set(words):
-        raise UsageError(f"`{command}` ({LATER[command]}) is not yet available in version {__version__}")
     return build_parser().parse_args(_joined(words))
 
 
@@ -155,11 +147,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"napari-her2 {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for add in (_info, _score, _cells, _rule, _phantom, _align, _map_points, _doctor, _demo, *MODEL_COMMANDS):
+    for add in (_info, _score, _cells, _rule, _phantom, _align, _map_points, _doctor, _demo, _bench):
+        add(commands)
+    for add in MODEL_COMMANDS:
         add(commands)
     add_case_commands(commands, _command)
-    for name, what in LATER.items():
-        _later(commands, name, what)
     return parser
 
 
@@ -230,7 +222,7 @@ def _predict(commands: Commands) -> None:
     parser.add_argument("--overlap", type=fraction, metavar="F", help="of a patch's side")
     parser.add_argument("--least-tissue", type=fraction, metavar="F", help="0 runs every patch")
     _device(parser)
-    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16", "float16"), default="auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--batch-size", type=positive_int, metavar="N")
     parser.add_argument("--threads", type=positive_int, metavar="N")
 
@@ -322,10 +314,24 @@ def _doctor(commands: Commands) -> None:
     _command(commands, "doctor", "what this machine has, and what to do about what it lacks")
 
 
+def _bench(commands: Commands) -> None:
+    parser = _command(commands, "bench", "the benchmarks, each against a floor of the same run")
+    parser.add_argument("--only", type=_names, metavar="P1,P2,...", help="of P1, P2, P3, P6, P7, P8, P10")
+    parser.add_argument("--size", type=positive_int, default=4096, metavar="PX", help="of the large slide")
+    parser.add_argument("--phantom-um", type=finite, default=2000.0, metavar="UM", help="side of the pair")
+    parser.add_argument("--he", type=Path, metavar="SLIDE", help="for P2, in place of a phantom")
+    parser.add_argument("--repeat", type=positive_int, default=3, metavar="N", help="interleaved runs")
+    parser.add_argument("--model", default="tumour-tiny", metavar="NAME", help="of patches of H&E")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="keeps the slides; else temporary")
+    _device(parser)
+
+
+def _names(text: str) -> list[str]:
+    """Read names divided by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def _demo(commands: Commands) -> None:
     parser = _command(commands, "demo", "the phantom case through the pipeline, then napari on it")
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR")
-
-
-def _later(commands: Commands, name: str, what: str) -> None:
-    _command(commands, name, f"{what} (not yet available)")

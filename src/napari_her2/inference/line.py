@@ -9,7 +9,7 @@ neighbours in the batch nor on how a run was cut into pieces.
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Event as Flag
 from threading import local
@@ -99,14 +99,26 @@ class Line:
         ordered : bool
             In the order of the agenda, else as they come.
         """
-        while self._feed():
+        while self._fed():
             if not ordered:
                 wait([answer for _, answer in self._at_work], return_when=FIRST_COMPLETED)
             k = 0 if ordered else next(k for k, (_, answer) in enumerate(self._at_work) if answer.done())
             part, answer = self._at_work[k]
-            found = answer.result()
-            yield part, found
+            yield part, self._got(answer)
             del self._at_work[k]
+
+    def _got(self, answer: Future[NDArray[np.float32]]) -> NDArray[np.float32]:
+        try:
+            return answer.result()
+        except BrokenExecutor as error:
+            raise _failure(self._plan, self._plan.call_size, self._plan.device, error) from error
+
+    def _fed(self) -> bool:
+        """Feed the threads; a device that cannot be set up ends the run with a sentence."""
+        try:
+            return self._feed()
+        except BrokenExecutor as error:
+            raise _failure(self._plan, self._plan.call_size, self._plan.device, error) from error
 
     def _feed(self) -> bool:
         """Let as much be read and predicted as the bounds allow; say whether anything is at work."""

@@ -1,0 +1,123 @@
+"""P2, P8, P10: coarse to fine, the cell engine, and what an import costs."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from napari_her2.cli.bench.setting import Verdict
+from napari_her2.cli.bench.slides import mosaic
+from napari_her2.events import drain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_her2.cli.bench.setting import BenchWishes
+
+__all__ = ["cells", "coarse_to_fine", "imports"]
+
+STATEMENTS: Final = {"numpy": "import numpy", "napari_her2": "import napari_her2"}
+
+
+def _pair(wishes: BenchWishes) -> Path:
+    """Return the folder of a phantom pair."""
+    from napari_her2.phantom import PhantomSpec, render_phantom
+
+    folder = wishes.work / f"pair-{wishes.phantom_um:g}"
+    if not (folder / "truth.json").is_file():
+        spec = PhantomSpec(seed=5, score="2+", size_um=(wishes.phantom_um, wishes.phantom_um))
+        drain(render_phantom(spec, folder))
+    return folder
+
+
+def coarse_to_fine(wishes: BenchWishes) -> Verdict:
+    """P2: a guided run of the tumour model against the exhaustive one; inference and reading alone."""
+    from tempfile import TemporaryDirectory
+
+    from napari_her2.inference import PlanWishes, pick_device, resolve
+    from napari_her2.models import find_model
+    from napari_her2.pipeline.asking import ready
+    from napari_her2.pipeline.engine import tumour_class
+    from napari_her2.pipeline.keeping import guided_answers, kept_answers
+    from napari_her2.pipeline.tumour import LEAST_TISSUE, OVERLAP, heat_map
+    from napari_her2.slides import open_slide
+    from napari_her2.tissue import find_tissue
+
+    entry = find_model(wishes.model)
+    index = tumour_class(entry.spec)
+    with open_slide(wishes.he or mosaic(wishes.work, wishes.size_px)) as slide, TemporaryDirectory() as work:
+        tissue, place = find_tissue(slide), wishes.work.__class__(work)
+        asked = PlanWishes(overlap=OVERLAP, least_tissue=LEAST_TISSUE)
+        plan = resolve(asked, slide, entry.spec, pick_device(wishes.device), tissue=tissue)
+        asking = ready(entry, plan, slide)
+        (guided, outcome), seconds = _timed(guided_answers(asking, place / "guided", "guided", index))
+        whole, all_seconds = _timed(kept_answers(asking, place / "whole", "whole"))
+        maps = [heat_map(found[..., index], asking.plan.grid, tissue) >= 0.5 for found in (guided, whole)]
+    areas = [float(found.sum()) * tissue.um_per_px**2 / 1e6 for found in maps]
+    return Verdict(
+        value=all_seconds / seconds,
+        unit="times as fast as the exhaustive run",
+        budget=4.0,
+        at_least=True,
+        details={
+            "tumour_share": round(float(maps[1].sum() / max(tissue.counted.sum(), 1)), 4),
+            "area_mm2": {"guided": round(areas[0], 4), "exhaustive": round(areas[1], 4)},
+            "area_change_percent": round(100 * (areas[0] / max(areas[1], 1e-9) - 1), 3),
+            **outcome.to_json(),
+            "seconds": {"guided": round(seconds, 2), "exhaustive": round(all_seconds, 2)},
+            "slide": f"mosaic of {wishes.size_px} px" if wishes.he is None else wishes.he.name,
+        },
+    )
+
+
+def _timed(steps: Any) -> tuple[Any, float]:
+    began = time.perf_counter()
+    found = drain(steps)
+    return found, time.perf_counter() - began
+
+
+def cells(wishes: BenchWishes) -> Verdict:
+    """P8: megapixels of tissue per second and core of the cell engine, by CPU time, reading included."""
+    from napari_her2.cells import detect_cells
+    from napari_her2.slides import open_slide
+    from napari_her2.tissue import find_tissue
+
+    rates, found = [], 0
+    with open_slide(_pair(wishes) / "ihc.ome.tif") as slide:
+        tissue = find_tissue(slide)
+        megapixels = float(tissue.counted.sum()) * tissue.level0_px**2 / 1e6
+        for _ in range(wishes.repeat):
+            began = time.process_time()
+            found = len(drain(detect_cells(slide, None, mask=tissue)))
+            rates.append(megapixels / (time.process_time() - began))
+    return Verdict(
+        value=statistics.median(rates),
+        unit="Mpx of tissue per second of CPU time",
+        budget=2.5,
+        at_least=True,
+        details={
+            "tissue_mpx": round(megapixels, 2), "cells": found, "rates": [round(rate, 3) for rate in rates],
+            "phantom_um": wishes.phantom_um,
+        },
+    )  # fmt: skip
+
+
+def imports(wishes: BenchWishes) -> Verdict:
+    """P10: a fresh ``import napari_her2`` against ``import numpy``."""
+    times: dict[str, list[float]] = {name: [] for name in STATEMENTS}
+    for _ in range(max(wishes.repeat, 5)):
+        for name, statement in STATEMENTS.items():
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", statement], check=True)  # noqa: S603 - our own code
+            times[name].append(time.perf_counter() - began)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    return Verdict(
+        value=medians["napari_her2"] / medians["numpy"],
+        unit="times `import numpy`",
+        budget=1.3,
+        at_least=False,
+        details={"seconds": {name: round(value, 4) for name, value in medians.items()}},
+    )
