@@ -82,10 +82,13 @@ class Verdict:
         return {"value": value, "unit": self.unit, "budget": budget, "met": met, **self.details}
 
 
-def machine() -> dict[str, Any]:
+def machine(device: str) -> dict[str, Any]:
     """Describe the machine, without names of people or hosts."""
-    import torch
+    from importlib.metadata import version
 
+    from napari_her2.inference import pick_device
+
+    found = pick_device(device)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
@@ -95,8 +98,14 @@ def machine() -> dict[str, Any]:
         "cores": cores,
         "load_before": None if load is None else round(load, 2),
         "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cards": [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())],
+        "torch": version("torch"),
+        "device": {
+            "name": found.name,
+            "title": found.title,
+            "threads": found.threads,
+            "also": list(found.also),
+        },
+        "bfloat16": found.bfloat16,
     }
 
 

@@ -36,7 +36,7 @@ def run_bench(wishes: BenchWishes) -> Iterator[tuple[str, dict[str, Any]]]:
     unknown = [name for name in wishes.only if name not in NAMES]
     if unknown:
         raise UsageError(f"there is no benchmark {unknown[0][:40]!r}: choose of {', '.join(NAMES)}")
-    yield "machine", machine()
+    yield "machine", machine(wishes.device)
     for name, measure in _measures().items():
         if not wishes.only or name in wishes.only:
             yield name, measure(wishes).to_json()
