@@ -334,6 +334,8 @@ def main() -> None:
     for row in COMMANDS[options.command](options):
         rows.append(row)
         print(f"{row.name}: {row.median_percent:.2f} % {row.needs_review} {row.reason}", file=sys.stderr)
+        if options.json:
+            options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     print(table(rows))
     good = [row for row in rows if row.median_percent < 2]
     print(
@@ -342,8 +344,6 @@ def main() -> None:
         f"{sum(row.needs_review for row in rows if row not in good)} of the other {len(rows) - len(good)}; "
         f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
     )
-    if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -138,6 +138,7 @@ def size_um(text: str) -> tuple[float, float]:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``napari-her2`` with all its commands."""
     from napari_her2.cli.case_parser import add_case_commands
+    from napari_her2.cli.cohort_parser import add_cohort_command
 
     parser = _Parser(
         prog="napari-her2",
@@ -152,6 +153,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in MODEL_COMMANDS:
         add(commands)
     add_case_commands(commands, _command)
+    add_cohort_command(commands, _command)
     return parser
 
 
