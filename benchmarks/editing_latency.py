@@ -2,8 +2,8 @@
 
     bash scripts/with_display.sh python benchmarks/editing_latency.py [--strokes N] [--size PX ...]
 
-For each size a real window shows a slide of one colour with the dock "Correct masks" on it; strokes of ten
-mouse moves are painted at a new place each. Prints one JSON object, in milliseconds (median, 95th percentile):
+For each size a real window shows a slide of one colour with the dock "Correct masks" on it; strokes of
+ten mouse moves are painted at a new place each. Prints JSON, in milliseconds (median, 95th percentile):
 
 ``move``     one move of the brush with its picture on the screen, on the window's thread
 ``stroke``   what the end of a stroke adds there: finding what changed, handing it over

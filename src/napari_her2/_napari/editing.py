@@ -146,8 +146,8 @@ class MaskEditor:
             self.lanes.submit("write", self.mask.close, nothing, self._failed)
         self.mask, self.pixels, self._wanted = None, None, None
         self._unsaved = deque()
-        self.canvas.clear()
         self.state.kind = self.state.target = self.state.window = None
+        self.canvas.clear()
         self.state.can_undo = self.state.can_redo = self.state.covered = False
         self.state.under = self.state.last = ""
 
@@ -155,6 +155,16 @@ class MaskEditor:
         """End; returns when every stroke is on the disk."""
         self.close_mask()
         self._closing = True
+        self.lanes.close()
+
+    def halt(self) -> None:
+        """End after the viewer is gone: nothing of it can be touched, but every stroke is saved."""
+        self._turn += 1
+        self._closing = True
+        if self.mask is not None:
+            self.save()
+            self.lanes.submit("write", self.mask.close, nothing, nothing)
+            self.mask = None
         self.lanes.close()
 
     # ------------------------------------------------------------------ the window follows the view
@@ -233,6 +243,8 @@ class MaskEditor:
         self._strokes += 1
         self._unsaved.append(replace(stroke, about=about))
         self.save()
+        if self._wanted is None:  # a window that came during the stroke was turned away
+            self.look()
 
     def fill_area(self, shape: Any, mm2: float) -> None:
         """Give a drawn area, of any size, the chosen class in the mask."""

@@ -66,6 +66,7 @@ class AreaEditor:
         self._slide: Any = None
         self._drawing: Any = None
         self._edited: str | None = None
+        self.tint = True
         self._view: View | None = None
 
     # ------------------------------------------------------------------ opening
@@ -108,7 +109,7 @@ class AreaEditor:
             for area in book.inside(_box(sheet.bounds_um, um))
             if area.key != self._edited
         ]
-        draw_areas(sheet, shown, um, self.areas.chosen)
+        draw_areas(sheet, shown, um, self.areas.chosen, tint=self.tint)
         fresh = self.picture.layer is None
         self.picture.show(sheet, self._slide)
         if fresh:

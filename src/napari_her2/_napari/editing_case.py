@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_her2.case import CaseBundle
     from napari_her2.store import Multiscale
 
-__all__ = ["EditCase", "edit_case"]
+__all__ = ["EditCase", "corrections_folder", "edit_case"]
 
 RASTERS = {"her2": ("segmentation", "her2"), "tumour": ("tumour",)}
 """Rasters that a mask's model labels are taken from, the better first."""
@@ -96,6 +96,12 @@ def edit_case(session: Session, role: SlideRole, reader: str, folder: Path | Non
         sha256="" if known is None else known.sha256,
     )
     return EditCase(target, bundle, ReviewLog(place / "review.jsonl", reader))
+
+
+def corrections_folder(session: Session, folder: Path | None = None) -> Path | None:
+    """Return the case's folder that corrections go to; None while no slide is open. Reads nothing."""
+    slide = session.ihc or session.he
+    return folder or (None if slide is None else _folder(session, slide))
 
 
 def _folder(session: Session, slide: OpenSlide) -> Path:

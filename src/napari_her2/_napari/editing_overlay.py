@@ -79,7 +79,9 @@ def rgba_of(colour: str, alpha: int = 255) -> tuple[int, int, int, int]:
     return red, green, blue, alpha
 
 
-def draw_areas(sheet: Sheet, areas: Sequence[Area], um_per_px: float, selected: Iterable[str] = ()) -> None:
+def draw_areas(
+    sheet: Sheet, areas: Sequence[Area], um_per_px: float, selected: Iterable[str] = (), *, tint: bool = True
+) -> None:
     """Draw the outlines of areas, the chosen ones wider and with their corners.
 
     Parameters
@@ -91,6 +93,8 @@ def draw_areas(sheet: Sheet, areas: Sequence[Area], um_per_px: float, selected: 
         Of level 0.
     selected : iterable of str
         Keys.
+    tint : bool
+        Whether chosen and reviewed areas are tinted.
     """
     import cv2
 
@@ -101,7 +105,7 @@ def draw_areas(sheet: Sheet, areas: Sequence[Area], um_per_px: float, selected: 
     for (colour, thick), group in sorted(by_look.items(), key=lambda item: item[0][1]):
         rings = _rings(sheet, group, um_per_px)
         alpha = 46 if thick else 26 if group[0].name == REVIEWED else 0
-        if alpha and len(areas) <= FILLED:
+        if tint and alpha and len(areas) <= FILLED:
             for area in group:
                 cv2.fillPoly(
                     sheet.rgba, _rings(sheet, [area], um_per_px), rgba_of(colour, alpha), cv2.LINE_8, SHIFT

@@ -103,6 +103,12 @@ class EditSuite:
         self.stop()
         self.editor.close()
 
+    def halt(self) -> None:
+        """End after the viewer is gone; returns when everything is on the disk."""
+        self.areas.areas.events.disconnect()
+        self.state.events.disconnect()
+        self.editor.halt()
+
     def turn_to(self, page: Page) -> None:
         """Show another page of the dock: what it needs comes to the front."""
         self.page = page
@@ -110,6 +116,8 @@ class EditSuite:
             self.areas.take("choose")
         self.canvas.hide(hidden=page == "cells")
         self._show_case_cells(shown=page != "cells")
+        self.areas.tint = page != "cells"  # nothing colours the membranes that are judged
+        self.areas.redraw()
         if page == "cells":
             self.cells.show(self.canvas.view(), self.viewer.canvas.size[0])
         else:

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_her2._napari.editing_case import edit_case
+from napari_her2._napari.editing_case import corrections_folder
 from napari_her2._napari.editing_lanes import ThreadLanes
 from napari_her2._napari.editing_state import TOOLS, EditState
 from napari_her2._napari.editing_suite import EditSuite
@@ -38,7 +38,8 @@ LOOK_MS = 120
 """The window follows the view when it has rested for so long."""
 
 PAGES = {"paint": "Paint", "areas": "Areas", "cells": "Cells"}
-STATE = ("kind", "settings", "can_undo", "can_redo", "saving", "last", "under", "covered", "message")
+STATE = ("kind", "settings", "can_undo", "can_redo", "covered", "message")
+STATUS = ("saving", "last", "under", "message", "kind")
 
 
 class _Hop(QObject):
@@ -57,18 +58,18 @@ class EditDock(Docked):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
+        self._ended: list[bool] = []
         self._hop = _Hop()
-        self._hop.came.connect(_call)
+        self._hop.came.connect(partial(_call, self._ended))
         lanes = ThreadLanes(self._hop.came.emit)
         loader = self.studio.refresher.loader
         self.suite = EditSuite(self.viewer, self.session, lanes, loader, partial(QTimer.singleShot, 0))
         self.state, self.editor = self.suite.state, self.suite.editor
         self.suite.canvas.attached = self._attached
         self.suite.shown = self._show_overview
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self.suite.look)
+        # Timers of the dock's own: they die with it.
+        self._timer, self._stopper = _timer(self, LOOK_MS, self.suite.look), _timer(self, 0, self.suite.stop)
+        self.destroyed.connect(partial(_gone, self.suite, self._ended))
         self._build()
         self._connect()
         self._connect_boxes()
@@ -113,6 +114,7 @@ class EditDock(Docked):
         self.follow(self._moved, camera.center, camera.zoom, self.viewer.canvas.events.size)
         self.follow(self._removed, self.viewer.layers.events.removed)
         self.follow(self._show, *(getattr(self.state.events, name) for name in STATE))
+        self.follow(self._show_status, *(getattr(self.state.events, name) for name in STATUS))
         areas, cells = suite.areas.areas.events, suite.cells.cells.events
         self.follow(self._show_areas, areas.version, areas.chosen, areas.tool, areas.name, areas.tolerance_um)
         self.follow(self._show_cells, cells.verdict, cells.result, cells.counting, cells.verdicts)
@@ -182,7 +184,7 @@ class EditDock(Docked):
         """Save and stop where a person takes the slide or the window out of the viewer."""
         canvas = self.suite.canvas
         if self.state.active and event.value in (canvas._slide, canvas.layer, canvas.whole):
-            QTimer.singleShot(0, self.suite.stop)
+            self._stopper.start()
 
     def _ask_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder for corrections")
@@ -192,18 +194,23 @@ class EditDock(Docked):
 
     def _show(self, *_: Any) -> None:
         state = self.state
-        case = edit_case(self.session, "ihc", "", self.suite.folder)
-        case = case or edit_case(self.session, "he", "", self.suite.folder)
-        self.start.show_session(self.session, state, None if case is None else case.target.folder)
+        folder = corrections_folder(self.session, self.suite.folder)
+        self.start.show_session(self.session, state, folder)
         self.paint.show_state(state)
         message = state.message
         self.message.show_message(message.text if message else "", message.kind if message else "info")
         shown(self.hint, _hint(state))
-        self.status.setText(_status(state))
-        self.retry.setVisible(state.saving > 0 and message is not None and message.kind == "error")
+        self._show_status()
         self._show_areas()
         self._show_cells()
         self.reviewed.show_overview(self.suite.reviewed.latest if state.active else None, active=state.active)
+
+    def _show_status(self, *_: Any) -> None:
+        """Show what is under the mouse and what is saved; called at every move of the mouse."""
+        state = self.state
+        self.status.setText(_status(state))
+        wrong = state.message is not None and state.message.kind == "error"
+        self.retry.setVisible(state.saving > 0 and wrong)
 
     def _show_areas(self, *_: Any) -> None:
         self.areas.show_areas(self.suite.areas, can_fill=self.state.active)
@@ -217,7 +224,24 @@ class EditDock(Docked):
     def closed(self) -> None:
         """Save what is under way and take the layers away."""
         self._timer.stop()
+        self._ended.append(True)
         self.suite.close()
+
+
+def _timer(dock: QWidget, ms: int, act: Any) -> QTimer:
+    """Return a timer that acts once, some time after it was started last."""
+    timer = QTimer(dock)
+    timer.setSingleShot(True)
+    timer.setInterval(ms)
+    timer.timeout.connect(act)
+    return timer
+
+
+def _gone(suite: EditSuite, ended: list[bool], *_: Any) -> None:
+    """Save what is under way after the whole window was closed: the dock went without leaving."""
+    if not ended:
+        ended.append(True)
+        suite.halt()
 
 
 class _Pages(QWidget):
@@ -244,8 +268,10 @@ class _Pages(QWidget):
         self.buttons[name].setChecked(True)
 
 
-def _call(act: Any) -> None:
-    act()
+def _call(ended: list[bool], act: Any) -> None:
+    """Do what a lane asks for; nothing once the dock is gone."""
+    if not ended:
+        act()
 
 
 def _key(act: Any) -> Any:
