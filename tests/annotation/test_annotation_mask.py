@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.annotation.strokes import Log, facts, opened, painted, stroke
 
-from napari_her2.annotation import AreaStroke, EditableMask, polygon_of, rasterised
+from napari_her2.annotation import AreaStroke, EditableMask, SavedMask, polygon_of, rasterised
 from napari_her2.annotation.classes import to_codes, to_labels
 from napari_her2.errors import CaseError, OutputError
 from napari_her2.geometry import Box
@@ -110,6 +110,17 @@ def test_corrections_of_another_slide_are_refused(tmp_path: Path, change: dict[s
     with pytest.raises(CaseError, match="another slide"):
         EditableMask(tmp_path / "m", facts(**{"sha256": "a" * 64, **change}), Log())
     EditableMask(tmp_path / "m", facts(), Log()).close()
+
+
+def test_what_is_saved_is_read_while_another_paints(tmp_path: Path) -> None:
+    with pytest.raises(CaseError):
+        SavedMask(tmp_path / "m")
+    mask = opened(tmp_path / "m")
+    saved = SavedMask(tmp_path / "m")
+    mask.paint(stroke(100, 100, 50, 3))
+    assert (saved.read(Box(0, 0, 300, 300)) == mask.read(Box(0, 0, 300, 300))).all()
+    assert saved.read(Box(50, 50, 50, 50), 1).any()
+    mask.close()
 
 
 def test_read_only_folder(tmp_path: Path) -> None:

@@ -170,6 +170,11 @@ def test_lasso_wand_and_superpixels(bench: Bench) -> None:
     assert bench.at(1000, 1249) == 1
     assert bench.at(1000, 1251) == 0, "the edge between brown and blue"
     bench.editor.undo()
+    before = len(bench.log.entries)
+    bench.editor.change(wand_on="model")
+    bench.drag((1000, 1200))
+    assert "No model" in bench.state.message.text  # type: ignore[union-attr]
+    assert len(bench.log.entries) == before
     bench.editor.change(tool="superpixel")
     bench.tools.prepare()
     steps = len(bench.log.entries)

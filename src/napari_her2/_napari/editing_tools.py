@@ -140,6 +140,11 @@ class EditTools:
 
     def _wand(self, position: Any) -> None:
         settings = self.editor.state.settings
+        if settings.wand_on == "model" and self.probability is None:
+            self.editor.state.message = Message(
+                "No model has marked the tumour on this slide: let the wand look at a stain."
+            )
+            return
         plane, seed = self.plane(settings.wand_on), self.editor.canvas.pixel(position)
         if plane is None:
             self._wait()

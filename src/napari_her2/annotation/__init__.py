@@ -13,7 +13,7 @@ from napari_her2.annotation.classes import (
     to_codes,
     to_labels,
 )
-from napari_her2.annotation.mask import EditableMask, MaskFacts, Step, StepLog, set_aside
+from napari_her2.annotation.mask import EditableMask, MaskFacts, SavedMask, Step, StepLog, set_aside
 from napari_her2.annotation.model_labels import ModelLabels, read_labels, sampled
 from napari_her2.annotation.polygons import (
     Operation,
@@ -49,6 +49,7 @@ __all__ = [
     "ModelLabels",
     "Operation",
     "Place",
+    "SavedMask",
     "Step",
     "StepLog",
     "Stroke",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_her2.annotation.strokes import AreaStroke, Stroke
     from napari_her2.geometry import Box
 
-__all__ = ["EditableMask", "MaskFacts", "Step", "StepLog", "now", "set_aside"]
+__all__ = ["EditableMask", "MaskFacts", "SavedMask", "Step", "StepLog", "now", "set_aside"]
 
 SCHEMA: Final = "napari-her2/mask/1"
 REPLAYED: Final = 64
@@ -309,6 +309,28 @@ class EditableMask:
 
     def _patches(self, record: Record) -> list[ChunkPatch]:
         return unpacked_patches(record.head["chunks"], self._journal.data(record))
+
+
+class SavedMask:
+    """What of a mask is saved, for reading only: needs no lock, so that a window may go on painting.
+
+    Parameters
+    ----------
+    folder : Path
+        As of an :class:`EditableMask`.
+
+    Raises
+    ------
+    CaseError
+        If it holds no mask.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.pyramid = LabelPyramid.open(folder / "labels.zarr")
+
+    def read(self, box: Box, level: int = 0) -> NDArray[np.uint8]:
+        """Return the codes of a box in the pixels of ``level``."""
+        return self.pyramid.read(box, level)
 
 
 def set_aside(folder: Path) -> None:

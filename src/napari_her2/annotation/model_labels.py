@@ -10,7 +10,7 @@ import numpy as np
 from napari_her2.annotation.classes import to_labels
 
 if TYPE_CHECKING:
-    from napari_her2.annotation.mask import EditableMask
+    from napari_her2.annotation.mask import EditableMask, SavedMask
     from napari_her2.geometry import Box
     from napari_her2.store import Multiscale
 
@@ -73,12 +73,12 @@ def sampled(raster: Multiscale, box: Box, um_per_px: float) -> np.ndarray[Any, A
     return out
 
 
-def read_labels(mask: EditableMask, model: ModelLabels, box: Box, level: int = 0) -> Labels:
+def read_labels(mask: EditableMask | SavedMask, model: ModelLabels, box: Box, level: int = 0) -> Labels:
     """Return what holds in a box: a person's word where there is one, else the model's.
 
     Parameters
     ----------
-    mask : EditableMask
+    mask : EditableMask or SavedMask
     model : ModelLabels
     box : Box
         In the pixels of ``level``.

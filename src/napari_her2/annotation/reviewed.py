@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from napari_her2.annotation.areas import AreaBook
-    from napari_her2.annotation.mask import EditableMask
+    from napari_her2.annotation.mask import EditableMask, SavedMask
     from napari_her2.annotation.model_labels import ModelLabels
 
 __all__ = ["OVERVIEW_UM", "Coverage", "coverage", "outline_raster", "reviewed_shape", "trusted_labels"]
@@ -40,13 +40,17 @@ def reviewed_shape(book: AreaBook) -> BaseGeometry | None:
 
 
 def trusted_labels(
-    mask: EditableMask, model: ModelLabels, reviewed: BaseGeometry | None, box: Box, level: int = 0
+    mask: EditableMask | SavedMask,
+    model: ModelLabels,
+    reviewed: BaseGeometry | None,
+    box: Box,
+    level: int = 0,
 ) -> NDArray[np.uint8]:
     """Return labels for training and measuring: 255 (unsure) wherever nobody has reviewed.
 
     Parameters
     ----------
-    mask : EditableMask
+    mask : EditableMask or SavedMask
     model : ModelLabels
     reviewed : shapely geometry or None
         In level-0 pixels.
