@@ -77,7 +77,7 @@ def test_older_qupath_is_understood(tmp_path: Path) -> None:
 def test_cells_survive_geojson(tmp_path: Path, shape: str, name: str) -> None:
     cells = some_cells()
     assert write_cells_geojson(tmp_path / name, cells, um_per_px=UM, areas=[known()], shape=shape) == 500
-    found = read_cell_features(tmp_path / name)
+    found = read_cell_features(tmp_path / name, measurements=True)
     assert np.abs(found.points_px - cells.points_px).max() < 0.02
     assert found.classes == [CELL_CLASSES[k] for k in cells.class_code]
     assert found.excluded == [EXCLUDED_REASONS[k] for k in cells.excluded]

@@ -39,9 +39,31 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
         One path, or several that were opened together.
     """
     paths = [Path(path)] if isinstance(path, str) else [Path(one) for one in path]
-    if paths and all((one / "case.json").is_file() for one in paths):
+    if paths and all((one / "case.json").is_file() or _is_packed(one) for one in paths):
         return read_case_layers
     return read_slides if paths and all(is_slide(one) for one in paths) else None
+
+
+def _is_packed(path: Path) -> bool:
+    return path.name.lower().endswith(".her2.zip") and path.is_file()
+
+
+def case_folder(path: Path) -> Path:
+    """Return the folder of a case; a packed one is unpacked beside its file, once.
+
+    Raises
+    ------
+    CaseError
+        If the file is no packed case, or the folder holds something else.
+    """
+    if not _is_packed(path):
+        return path
+    from napari_her2.case import is_case, unpack_case
+
+    folder = path.with_name(path.name[: -len(".her2.zip")])
+    if not is_case(folder):
+        unpack_case(path, folder)
+    return folder
 
 
 def is_slide(path: Path) -> bool:
@@ -129,7 +151,9 @@ def read_case_layers(path: str | Sequence[str]) -> list[LayerData]:
 
     found = []
     for one in [path] if isinstance(path, str) else path:
-        found += case_layers(drain(load_case(Path(one), cell_limit=preferences().cell_limit)), new_pyramid)
+        found += case_layers(
+            drain(load_case(case_folder(Path(one)), cell_limit=preferences().cell_limit)), new_pyramid
+        )
     if "qtpy" in sys.modules:
         from napari_her2._napari.worker import open_panel_soon
 

@@ -155,9 +155,11 @@ class ReadCells:
     classes, excluded : list of str
         Of ``vocabulary.CELL_CLASSES`` and ``EXCLUDED_REASONS``.
     measurements : list of dict
+        Empty unless they were asked for: they take most of the memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, measurements: bool = False) -> None:
+        self._measured = measurements
         self._points: list[tuple[float, float]] = []
         self.classes: list[str] = []
         self.excluded: list[str] = []
@@ -182,8 +184,9 @@ class ReadCells:
         self._points.append(place)
         self.classes.append(found[0])
         self.excluded.append(found[1])
-        measured = facts.get("measurements")
-        self.measurements.append(measured if isinstance(measured, dict) else {})
+        if self._measured:
+            measured = facts.get("measurements")
+            self.measurements.append(measured if isinstance(measured, dict) else {})
 
 
 def _middle(geometry: dict[str, Any]) -> tuple[float, float] | None:
@@ -213,7 +216,7 @@ def _centroid(ring: list[tuple[float, float]]) -> tuple[float, float]:
     return y0 + along_y / (3 * twice), x0 + along_x / (3 * twice)
 
 
-def read_cell_features(path: Path) -> ReadCells:
+def read_cell_features(path: Path, *, measurements: bool = False) -> ReadCells:
     """Read the cells of a GeoJSON file, feature by feature.
 
     Takes detections, cells and points whose class is one of ours (``3+``, ``Tumor: 3+``, ``Negative``).
@@ -223,7 +226,7 @@ def read_cell_features(path: Path) -> ReadCells:
     CaseError
         If it is no GeoJSON or holds no such cell.
     """
-    found = ReadCells()
+    found = ReadCells(measurements=measurements)
     with reading(path) as file:
         for feature in _features(file, path):
             found.add(feature)

@@ -153,11 +153,23 @@ def _confirmed(case: CaseBundle) -> tuple[tuple[int, Rings], ...]:
     path = case.files.annotations
     features = read_json(path).get("features", []) if path.is_file() else []
     outlines = [outline for feature in features for outline in _outlines(feature)]
+    outlines += _drawn(case)
     if not any(code == HE_CODES["invasive"] for code, _ in outlines):
         raise UsageError(
             f"the case {case.folder.name} has no confirmed tumour outline on its H&E: draw or confirm one"
         )
     return tuple(outlines)
+
+
+def _drawn(case: CaseBundle) -> Iterator[tuple[int, Rings]]:
+    """Give the areas that people drew or imported on the H&E."""
+    from napari_her2.annotation import AreaBook, rings_of
+
+    path = case.files.drawn("he")
+    for area in AreaBook(path) if path.is_file() else ():
+        if area.name.lower() in NAMES:
+            for rings in rings_of(area.shape):
+                yield NAMES[area.name.lower()], rings
 
 
 def _outlines(feature: dict[str, Any]) -> Iterator[tuple[int, Rings]]:
