@@ -39,7 +39,8 @@ def align(pair: Pair, landmarks: Landmarks | None, settings: MappingSettings) ->
     affine_um = _refined(pair, start.pose.affine_um)
     yield Progress("mapping", 3, 4, "steps")
     mapping = _finished(pair, bent(pair, affine_um, smooth=settings.nonrigid), start.margin)
-    mapping = mapping if landmarks is None else refit(mapping, landmarks)
+    if landmarks is not None and settings.through_landmarks:
+        mapping = refit(mapping, landmarks)
     yield Progress("mapping", 4, 4, "steps")
     yield StageDone("mapping", time.perf_counter() - began)
     return mapping

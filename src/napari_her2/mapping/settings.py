@@ -25,6 +25,9 @@ class MappingSettings:
         H&E µm per IHC µm that are tried if the pixel sizes as stated do not lead to a convincing match.
     nonrigid : bool
         Whether a smooth warp may follow the affine part.
+    through_landmarks : bool
+        Whether the finished map is bent through the landmarks; without, they only set its pose, and
+        :func:`napari_her2.mapping.refit` can do it later.
     """
 
     finest_um_per_px: float = 2.0
@@ -33,6 +36,7 @@ class MappingSettings:
     wide_angle_step: float = 7.5
     scales: tuple[float, ...] = (0.7, 0.78, 0.88, 1.13, 1.27, 1.42)
     nonrigid: bool = True
+    through_landmarks: bool = True
 
     def __post_init__(self) -> None:
         for step in (self.angle_step, self.wide_angle_step):
