@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_her2.annotation import KINDS, EditableMask, MaskFacts, ModelLabels, read_labels
-from napari_her2.errors import UsageError
+from napari_her2.annotation import ModelLabels, SavedMask, read_labels
+from napari_her2.errors import CaseError, UsageError
 from napari_her2.exchange.drawn import areas_on, is_reviewed
 from napari_her2.exchange.geojson import read_areas
-from napari_her2.exchange.shapes import slide_shape
 from napari_her2.exchange.tiles import labels_of_areas, write_tiles
-from napari_her2.review import ReviewLog
 from napari_her2.vocabulary import RASTER_LABELS
 
 if TYPE_CHECKING:
@@ -67,9 +64,9 @@ def case_tiles(
             "Reviewed in which everything is labelled, or give them with --reviewed FILE.geojson"
         )
     case = wishes.case_name or bundle.folder.absolute().name
-    with open_slide(path, um_per_px=slide.um_per_px) as opened, ExitStack() as open_masks:
-        under = _under(bundle, slide, wishes, open_masks)
-        excluded = painted(bundle, slide, "exclusions", open_masks)
+    with open_slide(path, um_per_px=slide.um_per_px) as opened:
+        under = _under(bundle, slide, wishes)
+        excluded = painted(bundle, slide, "exclusions")
         left_out = None if excluded is None else mask_source(excluded, ModelLabels(None, slide.um_per_px))
         labels = _labels(areas, under, left_out, wishes)
         return (yield from write_tiles(out, opened, reviewed, labels, case=case, wishes=wishes.tiles))
@@ -93,14 +90,14 @@ def _labels(
     return labels
 
 
-def _under(bundle: CaseBundle, slide: CaseSlide, wishes: ExportWishes, open_masks: ExitStack) -> LabelSource:
+def _under(bundle: CaseBundle, slide: CaseSlide, wishes: ExportWishes) -> LabelSource:
     """Return what holds where no area lies: a painted mask over the model's labels, or those alone.
 
     On the H&E the program's estimate counts only under a mask that a person has worked on.
     """
     on_ihc = wishes.slide == "ihc"
     raster = _raster(bundle, wishes) if on_ihc else bundle.raster("tumour")
-    mask = painted(bundle, slide, "her2" if on_ihc else "tumour", open_masks)
+    mask = painted(bundle, slide, "her2" if on_ihc else "tumour")
     if mask is not None:
         model = ModelLabels(raster, slide.um_per_px, 0 if on_ihc else 1)
         return mask_source(mask, model)
@@ -109,24 +106,25 @@ def _under(bundle: CaseBundle, slide: CaseSlide, wishes: ExportWishes, open_mask
     return lambda box, shape: sampled_labels(raster, box, shape, slide.um_per_px)
 
 
-def painted(bundle: CaseBundle, slide: CaseSlide, kind: str, open_masks: ExitStack) -> EditableMask | None:
-    """Open what a person painted on a slide; None where nobody has."""
-    facts = MaskFacts(
-        kind=KINDS[kind],
-        slide=slide.role,
-        shape=slide_shape(bundle, slide.role),
-        um_per_px=slide.um_per_px,
-        sha256=slide.sha256,
-    )
-    folder = bundle.files.edits / facts.name
+def painted(bundle: CaseBundle, slide: CaseSlide, kind: str) -> SavedMask | None:
+    """Return what a person painted on a slide, as saved; None where nobody has.
+
+    Raises
+    ------
+    CaseError
+        If it was painted on another slide.
+    """
+    folder = bundle.files.edits / f"{slide.role}_{kind}"
     if not folder.is_dir():
         return None
-    mask = EditableMask(folder, facts, ReviewLog(bundle.files.review))
-    open_masks.callback(mask.close)
+    mask = SavedMask(folder)
+    painted_on = str(mask.pyramid.attributes.get("sha256", ""))
+    if painted_on and painted_on != slide.sha256:
+        raise CaseError(f"{folder.name} was painted on another slide than {slide.name}: move it away first")
     return mask
 
 
-def mask_source(mask: EditableMask, model: ModelLabels) -> LabelSource:
+def mask_source(mask: SavedMask, model: ModelLabels) -> LabelSource:
     """Return labels of a mask and the model's under it, from the level next finer than a tile."""
 
     def labels(box: Box, shape: tuple[int, int]) -> NDArray[np.uint8]:
