@@ -17,7 +17,7 @@ from napari_her2.store import read_json, write_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["DeskNote", "read_note", "write_note"]
+__all__ = ["DeskNote", "read_note", "seen_path", "write_note"]
 
 DESK: Final = ".desk"
 
@@ -82,3 +82,9 @@ def _checked(values: dict[str, Any]) -> DeskNote:
         zoom=None if values["zoom"] is None else float(values["zoom"]),
         field=None if values["field"] is None else int(values["field"]),
     )
+
+
+def seen_path(case: Path, reader: str) -> Path:
+    """Return where it is kept what a reader looked at, where they asked for that."""
+    note = _path(case, reader)
+    return note.with_name(f"{note.stem}.seen.json")

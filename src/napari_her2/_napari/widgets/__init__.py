@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_her2._napari.widgets.linked_dock import LinkedDock
+from napari_her2._napari.widgets.navigator import NavigatorDock
 from napari_her2._napari.widgets.panel import CasePanel
 from napari_her2._napari.widgets.parts_dock import HeatMapDock, MaskFormerDock, PartsDock, StainDock
 from napari_her2._napari.widgets.review_dock import ReviewDock
@@ -13,6 +14,7 @@ __all__ = [
     "HeatMapDock",
     "LinkedDock",
     "MaskFormerDock",
+    "NavigatorDock",
     "PartsDock",
     "ReviewDock",
     "StainDock",

@@ -25,6 +25,7 @@ AREAS = {
 
 def open_dock(viewer: Any, name: str, *_: Any) -> Any:
     """Open a dock of the plugin where it belongs (or find it open), and return its widget."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
     dock, made = viewer.window.add_plugin_dock_widget(PLUGIN, name)
     area = AREAS.get(name)
     window = viewer.window._qt_window

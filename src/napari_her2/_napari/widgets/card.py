@@ -151,6 +151,8 @@ class PiecesList(QWidget):
 def _tighten(card: QCollapsible) -> None:
     """Let a card fold at once, and stand flush with its neighbours."""
     card.setDuration(0)
+    card.setExpandedIcon("\u25be")
+    card.setCollapsedIcon("\u25b8")
     for layout in (card.layout(), card.content().layout()):
         layout.setContentsMargins(0, 0, 0, 0)
 

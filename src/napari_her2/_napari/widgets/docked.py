@@ -76,6 +76,7 @@ class Docked(QWidget):
             self.closed()
             self._seat.taken = False
             self.studio.leave()
+            self.deleteLater()  # slots that hold the dock would keep it, where Python cannot see the ring
 
     def closed(self) -> None:
         """Let go of what the dock holds beside the shared state."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,9 +49,16 @@ class Hud:
         """Return the keys: magnifications, and Q held to see the slide alone."""
         found: dict[str, Callable[[Any], Any]] = {"Q": self._peek}
         for number, wanted in enumerate(MAGNIFICATIONS, start=1):
-            found[f"Control-Alt-{number}"] = partial(self._magnified, wanted)
+            # No partial: napari asks every bound function for its name, and fails at any key without one.
+            found[f"Control-Alt-{number}"] = self._magnifying(wanted)
         found["Control-Alt-D"] = self.stain.cycle
         return found
+
+    def _magnifying(self, wanted: float) -> Callable[[Any], None]:
+        def magnify(viewer: Any) -> None:
+            self._magnified(wanted, viewer)
+
+        return magnify
 
     def magnify(self, wanted: float) -> None:
         """Look at the middle of the view at a magnification."""

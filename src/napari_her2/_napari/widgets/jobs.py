@@ -37,10 +37,11 @@ class QtJobs:
         worker = StepsWorker(partial(_after, self._last_ended, make))
         self._last_ended = worker.ended
         self._running.add(worker)
-        worker.yielded.connect(event)
-        worker.returned.connect(result)
-        worker.errored.connect(error)
-        worker.finished.connect(end)
+        # PySide holds a bound method without its object: whoever waits for an answer must outlive the worker.
+        worker.yielded.connect(partial(event))
+        worker.returned.connect(partial(result))
+        worker.errored.connect(partial(error))
+        worker.finished.connect(partial(end))
         worker.finished.connect(partial(self._forget, ref(worker)))
         worker.start()
         return worker

@@ -204,15 +204,18 @@ class LinkedDock(Docked):
             self.partner.layers[0].affine = cameras.link.he_place(centre).matrix
 
     def _mouse_moved(self, side: Any, viewer: Any, event: Any) -> None:
-        """Show the cursor of one canvas on the other, with the local error as a ring."""
+        row, col = event.position[-2:]
+        self.point_at((float(row), float(col)), side)
+
+    def point_at(self, place_um: tuple[float, float], side: Any = "ihc") -> None:
+        """Show a place (world µm) of one canvas on the other, with the local error as a ring."""
         cameras = self.cameras
         if cameras is None or cameras.link.mapping is None or not len(self.partner.layers):
             return
         from napari_her2.geometry import Affine
 
         place = Affine.from_matrix(_plane(self.partner.layers[0].affine))
-        row, col = event.position[-2:]
-        cursor = cameras.link.cursor((float(row), float(col)), side, place)
+        cursor = cameras.link.cursor(place_um, side, place)
         here, there = (self.main_glass, self.glass) if side == "ihc" else (self.glass, self.main_glass)
         here.show_ring(None)
         if cursor is not None:

@@ -48,7 +48,7 @@ class PartRow(QFrame):
         self.run_button.setToolTip(WHAT[part.letter])
         self.bar, self.words = QProgressBar(), label("", "small", wrap=True)
         self.bar.setTextVisible(False)
-        self.run_button.clicked.connect(self._run)
+        self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(control.cancel)
         grid = QGridLayout(self)
         grid.setContentsMargins(8, 6, 8, 6)
@@ -79,7 +79,8 @@ class PartRow(QFrame):
             line.addWidget(label(name, "small"))
         grid.addLayout(line, 0, 2, Qt.AlignmentFlag.AlignRight)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Run what is chosen."""
         model = self.model.value if self.control.part.setting else ""
         self.control.start(SCOPES[self.scope.value], str(model or ""))  # type: ignore[arg-type]
 

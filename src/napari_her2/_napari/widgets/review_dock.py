@@ -68,6 +68,11 @@ class ReviewDock(Docked):
         self.control.make_pictures()
         self.begin()
 
+    @property
+    def pictured(self) -> int:
+        """How many fields have their pictures."""
+        return len(self._pictures)
+
     def _build(self) -> None:
         self.fields = QListWidget()
         self.fields.setFlow(QListWidget.Flow.LeftToRight)
@@ -134,6 +139,7 @@ class ReviewDock(Docked):
         self.reader.setText(self.session.reader)
         self.reader.editingFinished.connect(self._set_reader)
         self.score.addItems([*reversed(SCORES), NOT_SCORABLE])
+        self._suggested = self.score.currentText()
         self.score.currentTextChanged.connect(self._suggest_status)
         for name, words in STATUS_WORDS.items():
             self.status.addItem(words, name)
@@ -186,9 +192,10 @@ class ReviewDock(Docked):
     def _suggest(self) -> None:
         """Begin with the score as it is after the verdicts, until the reader chooses."""
         report = self.session.live.report if self.session.live is not None else None
-        if report is not None and not self.session.signed and not self.score.hasFocus():
-            self.score.setCurrentText(report.call.score or NOT_SCORABLE)
-            self._suggest_status(self.score.currentText())
+        if report is not None and self.score.currentText() == self._suggested:
+            self._suggested = report.call.score or NOT_SCORABLE
+            self.score.setCurrentText(self._suggested)
+            self._suggest_status(self._suggested)
 
     def _suggest_status(self, text: str) -> None:
         live = self.session.live

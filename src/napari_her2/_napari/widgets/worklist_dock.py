@@ -33,6 +33,7 @@ __all__ = ["WorklistDock"]
 
 COLUMNS = ("Case", "State", "Call", "Reader", "Comment")
 COMMENT = COLUMNS.index("Comment")
+SEARCHED = (0, 3, 4)
 STATES = ("all", "to do", "running", "needs you", "done")
 ICON = QSize(56, 42)
 ORDER = {state: rank for rank, state in enumerate(("running", "needs you", "to do", "done"))}
@@ -72,7 +73,7 @@ class WorklistDock(Docked):
         self.search, self.states = QLineEdit(), QComboBox()
         self.search.setPlaceholderText("filter by name, reader, comment")
         self.search.setClearButtonEnabled(True)
-        self.search.textChanged.connect(self.shown.setFilterFixedString)
+        self.search.textChanged.connect(self.shown.set_text)
         self.states.addItems(STATES)
         self.states.currentTextChanged.connect(self.shown.set_state)
         self.open_button, self.file_button = QPushButton("Folder…"), QPushButton("Manifest…")
@@ -120,9 +121,14 @@ class WorklistDock(Docked):
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
-        for column, width in enumerate((170, 200, 90, 90, 90)):
+        for column, width in enumerate((170, 240, 80, 90, 90)):
             header.resizeSection(column, width)
         table.doubleClicked.connect(self._double_clicked)
+
+    @property
+    def pictured(self) -> int:
+        """How many cases have their picture."""
+        return len(self._icons)
 
     def step(self, by: int) -> None:
         """Open the next or previous case of the list as it is sorted and filtered."""
@@ -223,9 +229,12 @@ class _Filter(QSortFilterProxyModel):
 
     def __init__(self, parent: Any) -> None:
         super().__init__(parent)
-        self._state = STATES[0]
-        self.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.setFilterKeyColumn(-1)
+        self._state, self._text = STATES[0], ""
+
+    def set_text(self, text: str) -> None:
+        """Show the cases whose name, reader or comment holds a text."""
+        self._text = text.strip().lower()
+        self.invalidate()
 
     def set_state(self, state: str) -> None:
         """Show one state only, or all."""
@@ -237,7 +246,8 @@ class _Filter(QSortFilterProxyModel):
         index = self.sourceModel().index(row, 1, parent)
         state = str(index.data() or "")
         wanted = self._state == STATES[0] or state.split(":")[0] == self._state
-        return wanted and super().filterAcceptsRow(row, parent)
+        texts = (self.sourceModel().index(row, column, parent).data() for column in SEARCHED)
+        return wanted and any(self._text in str(text or "").lower() for text in texts)
 
 
 def _icon(thumbnail: Thumbnail) -> QIcon:
