@@ -78,7 +78,7 @@ def apart_um(first: np.ndarray, second: np.ndarray, um_per_px: float) -> np.ndar
     """How far blocks that are found again lie from where they should."""
     both = [describe(darkness(image), np.ones(image.shape[:2], bool)) for image in (first, second)]
     dark = cv2.GaussianBlur(darkness(first), (0, 0), 3)
-    centres = block_centres(dark > 0.03, 16, 16)
+    centres = block_centres(dark > 0.03, 16, 16, least=0.1)
     found = match_blocks(both[0], both[1], centres, 16, 16)
     return np.linalg.norm(found.shifts, axis=1)[found.scores > 0.3] * um_per_px
 
