@@ -30,6 +30,8 @@ def test_flow_paint_keys_undo_areas_cells_and_close(viewer: Any, case: Path) -> 
     assert layer.data.size <= 2048**2
     assert viewer.layers.selection.active.name == layer.name
     bound = {str(key): act for key, act in layer.keymap.items()}
+    every = [*layer.keymap.values(), *viewer.keymap.values()]
+    assert all(hasattr(act, "__name__") for act in every), "napari asks each for its name at any key"
     bound["5"](layer)
     assert (layer.mode, layer.selected_label) == ("paint", 4)
     with layer.block_history():

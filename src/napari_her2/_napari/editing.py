@@ -159,6 +159,8 @@ class MaskEditor:
 
     def halt(self) -> None:
         """End after the viewer is gone: nothing of it can be touched, but every stroke is saved."""
+        if self._closing:
+            return
         self._turn += 1
         self._closing = True
         if self.mask is not None:
