@@ -85,8 +85,6 @@ class Tour:
 
 def slides(tour: Tour, scratch: Path) -> None:
     """Steps 1 to 3: a pair just opened, aligned, its tumour area proposed and edited."""
-    for name in ("he.ome.tif", "ihc.ome.tif"):
-        shutil.copy(tour.folder / name, scratch / name)
     tour.control.open([scratch / "he.ome.tif", scratch / "ihc.ome.tif"])
     demo_view.wait_for(tour.panel)
     tour.control.change(case_folder=scratch / "cases" / "phantom")
@@ -198,6 +196,8 @@ def main() -> None:
     tour = Tour(folder, options.out)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
+        for slide in ("he.ome.tif", "ihc.ome.tif"):
+            shutil.copy(folder / slide, scratch / slide)
         acts: dict[str, Any] = {
             "slides": lambda: slides(tour, scratch),
             "score": lambda: score(tour),

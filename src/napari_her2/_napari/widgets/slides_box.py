@@ -99,8 +99,8 @@ class SlideRow(QWidget):
         shown(self.facts, "" if slide is None else slide.facts)
         self.close_button.setVisible(slide is not None)
         self.size_row.setVisible(slide is not None and slide.stated_um_per_px is None)
-        if slide is not None and slide.um_per_px is not None:
-            self.um_per_px.setValue(slide.um_per_px)
+        known = slide.um_per_px if slide is not None else None
+        self.um_per_px.setValue(known or 0.0)  # never the pixel size of the slide before
 
 
 class SlidesBox(Section):
