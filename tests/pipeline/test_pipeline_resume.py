@@ -14,9 +14,10 @@ import pytest
 from tests.inference.known import CPU, Darkness, darkness
 
 from napari_her2 import slides
+from napari_her2.case.report import Provenance
 from napari_her2.errors import OutputError, SlideError
 from napari_her2.events import Progress, drain
-from napari_her2.inference import PlanWishes, resolve
+from napari_her2.inference import Guided, PlanWishes, resolve
 from napari_her2.pipeline.asking import Asking
 from napari_her2.pipeline.keeping import guided_answers, kept_answers
 from napari_her2.pipeline.segmentation import write_segmentation
@@ -232,3 +233,14 @@ def test_a_guided_run_goes_the_same_way_after_a_stop(slide_path: Path, tmp_path:
     np.testing.assert_array_equal(again, answer)
     assert same == outcome
     assert (tmp_path / "log2").stat().st_size <= (tmp_path / "log").stat().st_size + 3 * BATCH
+
+
+def test_the_report_has_room_for_what_was_skipped() -> None:
+    outcome = Guided(
+        patches=100, asked=20, audited=10, missed=0, invented=1, missed_percent=None, missed_percent_high=None
+    )
+    provenance = {
+        "slides": (), "settings": {}, "versions": {}, "started": "", "seconds": {},
+        "guided": {"tumour_model": outcome.to_json()},
+    }  # fmt: skip
+    assert Provenance.model_validate(provenance).guided["tumour_model"]["fraction_skipped"] == 0.8

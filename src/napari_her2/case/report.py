@@ -222,6 +222,7 @@ class Provenance(_Value):
     versions: dict[str, str]
     started: str
     seconds: dict[str, float]
+    guided: dict[str, dict[str, Any]] = Field(default_factory=dict)
     edits: tuple[dict[str, Any], ...] = ()
 
 

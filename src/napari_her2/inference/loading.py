@@ -25,7 +25,8 @@ __all__ = ["MOST_CHANGE", "load_planned"]
 MOST_CHANGE: Final = 0.02
 """Of a probability, for a precision to be taken for equal to float32."""
 SAMPLE_PX: Final = 8 * 224**2
-"""Pixels looked at when precisions are compared."""
+MOST_SAMPLE: Final = 16
+"""Pixels and patches looked at when precisions are compared."""
 
 
 def load_planned(
@@ -89,7 +90,7 @@ def _loaded(entry: ModelEntry, device: str, precision: Precision) -> PatchModel:
 
 def _change(plan: Plan, slide: Slide, exact: PatchModel, entry: ModelEntry) -> float | None:
     """Largest difference of a probability on a sample; None where the device fails at the precision."""
-    n = min(max(SAMPLE_PX // plan.grid.size_px**2, 2), len(plan))
+    n = min(max(SAMPLE_PX // plan.grid.size_px**2, 2), MOST_SAMPLE, len(plan))
     chosen = np.unique(np.linspace(0, len(plan) - 1, n).round().astype(np.intp))
     batch = np.stack([read_patch(slide, plan.grid, plan.read, row, col) for row, col in plan.cells[chosen]])
     try:

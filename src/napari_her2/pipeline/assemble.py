@@ -161,15 +161,14 @@ def _provenance(run: Run) -> dict[str, Any]:
         "versions": versions(LIBRARIES + (MODEL_LIBRARIES if run.asked else ())),
         "started": run.started,
         "seconds": dict(run.seconds),
-        **_guided(run),
+        "guided": _guided(run),
         "edits": [],
     }
 
 
 def _guided(run: Run) -> dict[str, Any]:
     """Return what a coarse-to-fine run skipped, and what that may have cost."""
-    found = {name: dict(asked.guided) for name, asked in run.asked.items() if asked.guided is not None}
-    return {"guided": found} if found else {}
+    return {name: dict(asked.guided) for name, asked in run.asked.items() if asked.guided is not None}
 
 
 def _thresholds(run: Run) -> dict[str, Any]:

@@ -63,18 +63,23 @@ def whole_slide(wishes: BenchWishes) -> Verdict:
     with open_slide(large_slide(wishes.work, wishes.size_px)) as slide:
         bench = _Bench(wishes, slide)
         plan = bench.plan
-        parts: dict[str, Callable[[], float]] = {
+        parts: dict[str, Callable[[], tuple[float, int]]] = {
             "model": lambda: _model_alone(plan, bench.models, slide),
             "read": lambda: _read_alone(plan, slide),
             "run": lambda: _run(plan, bench.models, slide),
         }
         rates: dict[str, list[float]] = {name: [] for name in parts}
+        work: dict[str, list[float]] = {name: [] for name in parts}
         for _ in range(wishes.repeat):
             for name, measure in parts.items():
                 set_tile_cache_bytes(0)
                 set_tile_cache_bytes(CACHE_BYTES)
-                rates[name].append(measure())
+                began = time.process_time()
+                speed, n = measure()
+                rates[name].append(speed)
+                work[name].append((time.process_time() - began) / n)
     rate = {name: statistics.median(values) for name, values in rates.items()}
+    cost = {name: statistics.median(values) for name, values in work.items()}
     on_card = plan.device.startswith("cuda")
     both = min(rate["model"], rate["read"]) if on_card else 1 / (1 / rate["model"] + 1 / rate["read"])
     return Verdict(
@@ -85,6 +90,8 @@ def whole_slide(wishes: BenchWishes) -> Verdict:
         details={
             "patches_per_s": {name: round(value, 2) for name, value in rate.items()},
             "floor_patches_per_s": round(both, 2),
+            "cpu_s_per_patch": {name: round(value, 5) for name, value in cost.items()},
+            "parts_of_the_runs_cpu_time": round((cost["model"] + cost["read"]) / cost["run"], 3),
             "size_px": wishes.size_px,
             "plan": plan.record(),
             "workers": plan.workers,
@@ -93,8 +100,8 @@ def whole_slide(wishes: BenchWishes) -> Verdict:
     )
 
 
-def _model_alone(plan: Plan, models: tuple[PatchModel, ...], slide: Slide) -> float:
-    """Patches per second of the workers, with patches at hand."""
+def _model_alone(plan: Plan, models: tuple[PatchModel, ...], slide: Slide) -> tuple[float, int]:
+    """Patches per second of the workers, with patches at hand; and how many they were asked in all."""
     cells = plan.cells[: plan.call_size]
     batch = np.stack([read_patch(slide, plan.grid, plan.read, row, col) for row, col in cells])
     calls = max(min(-(-len(plan) // plan.call_size), MOST_CALLS), plan.workers)
@@ -105,10 +112,11 @@ def _model_alone(plan: Plan, models: tuple[PatchModel, ...], slide: Slide) -> fl
         list(pool.map(models[0].predict, [batch] * plan.workers))
         began = time.perf_counter()
         list(pool.map(models[0].predict, [batch] * calls))
-        return calls * len(batch) / (time.perf_counter() - began)
+        rate = calls * len(batch) / (time.perf_counter() - began)
+    return rate, (calls + plan.workers) * len(batch)
 
 
-def _read_alone(plan: Plan, slide: Slide) -> float:
+def _read_alone(plan: Plan, slide: Slide) -> tuple[float, int]:
     """Patches per second that all readers give, in the run's order."""
     pieces = [plan.cells[k : k + plan.call_size] for k in range(0, len(plan), plan.call_size)]
 
@@ -120,14 +128,14 @@ def _read_alone(plan: Plan, slide: Slide) -> float:
     began = time.perf_counter()
     with ThreadPoolExecutor(cores) as pool:
         list(pool.map(read, pieces))
-    return len(plan) / (time.perf_counter() - began)
+    return len(plan) / (time.perf_counter() - began), len(plan)
 
 
-def _run(plan: Plan, models: tuple[PatchModel, ...], slide: Slide) -> float:
+def _run(plan: Plan, models: tuple[PatchModel, ...], slide: Slide) -> tuple[float, int]:
     began = time.perf_counter()
     for _ in run(plan, slide=slide, model=models):
         pass
-    return len(plan) / (time.perf_counter() - began)
+    return len(plan) / (time.perf_counter() - began), len(plan)
 
 
 def first_pixels(wishes: BenchWishes) -> Verdict:
@@ -139,7 +147,7 @@ def first_pixels(wishes: BenchWishes) -> Verdict:
         view = Box(side, side, min(1024, side), min(1024, side))
         waits, calls = [], []
         for _ in range(wishes.repeat):
-            calls.append(plan.call_size * plan.workers / _model_alone(plan, models, slide))
+            calls.append(plan.call_size * plan.workers / _model_alone(plan, models, slide)[0])
             set_tile_cache_bytes(0)
             set_tile_cache_bytes(CACHE_BYTES)
             agenda = Agenda(plan.cells)
