@@ -217,7 +217,7 @@ def test_label_rasters_come_in_as_areas(case: Path, tmp_path: Path, capsys: Capt
     one = run(capsys, "import", case, tif)
     two = run(capsys, "import", case, folder)
     assert one["areas"] == two["areas"] > 3
-    from napari_her2.exchange.painting import paint
+    from napari_her2.annotation.painting import paint
     from napari_her2.geometry import Box
 
     raster = read_case(case).raster("her2")

@@ -11,10 +11,10 @@ import pytest
 import tifffile
 from tests.learning.tiny_recipes import content
 
+from napari_her2.annotation.painting import paint
 from napari_her2.errors import CaseError
 from napari_her2.events import drain
 from napari_her2.exchange import Area, TileWishes, labels_of_areas, split_of, write_tiles
-from napari_her2.exchange.painting import paint
 from napari_her2.geometry import Box
 from napari_her2.slides import Slide, open_slide
 

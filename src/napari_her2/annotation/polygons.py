@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_her2.annotation.painting import paint
 from napari_her2.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,27 +123,5 @@ def rasterised(shape: BaseGeometry, box: Box, downsample: float = 1.0) -> NDArra
         In pixels ``downsample`` times coarser.
     downsample : float
     """
-    flips = np.zeros((box.height, box.width + 1), np.uint8)
-    for part in rings_of(shape):
-        for ring in part:
-            _flip(flips, ring / downsample - (box.row + 0.5, box.col + 0.5))
-    inside: NDArray[np.bool_] = np.bitwise_xor.accumulate(flips[:, :-1], axis=1).astype(bool)
-    return inside
-
-
-def _flip(flips: NDArray[np.uint8], ring: NDArray[np.float64]) -> None:
-    """Mark where each row of pixel middles crosses the ring; between two marks is inside."""
-    one, two = ring, np.roll(ring, -1, axis=0)
-    low, high = np.where((one[:, :1] <= two[:, :1]), one, two), np.where((one[:, :1] <= two[:, :1]), two, one)
-    first = np.maximum(np.ceil(low[:, 0]), 0).astype(np.int64)
-    last = np.minimum(np.ceil(high[:, 0]), flips.shape[0]).astype(
-        np.int64
-    )  # the upper end belongs to the next
-    count = np.maximum(last - first, 0)
-    edge = np.repeat(np.arange(len(ring)), count)
-    row = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + first[edge]
-    if not len(row):
-        return
-    slope = (high[edge, 1] - low[edge, 1]) / (high[edge, 0] - low[edge, 0])
-    col = np.clip(np.ceil(low[edge, 1] + slope * (row - low[edge, 0])), 0, flips.shape[1] - 1)
-    np.bitwise_xor.at(flips, (row, col.astype(np.int64)), 1)
+    rings = [ring / downsample for part in rings_of(shape) for ring in part]
+    return paint(rings, box, (box.height, box.width))

@@ -60,6 +60,8 @@ class Agreement:
         ]
         if not both:
             return None
+        from napari_her2.learning.evaluation import weighted_kappa
+
         equal = sum(ours == theirs for ours, theirs in both)
         table = np.zeros((len(SCORES), len(SCORES)))
         for ours, theirs in both:
@@ -69,7 +71,7 @@ class Agreement:
             cases=len(both),
             equal=equal,
             percent_ci95=wilson(equal, len(both)),
-            kappa=_kappa(table),
+            kappa=float(weighted_kappa(table)),
         )
 
 
@@ -167,14 +169,6 @@ class CohortSummary:
             )
             for name in CohortRow.names()
         }
-
-
-def _kappa(table: NDArray[np.float64]) -> float:
-    steps = np.arange(len(table))
-    weights = (steps[:, None] - steps[None, :]) ** 2
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-    chance = float((weights * expected).sum())
-    return 1 - float((weights * table).sum()) / chance if chance else math.nan
 
 
 def _cell(value: object) -> object:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import numpy as np
 
+from napari_her2.annotation.painting import paint
 from napari_her2.errors import CaseError, OutputError
 from napari_her2.events import Progress
 from napari_her2.exchange.csv_files import read_csv, write_csv
-from napari_her2.exchange.painting import paint
 from napari_her2.geometry import Box
 from napari_her2.store import writable_folder, write_bytes, write_json
 from napari_her2.vocabulary import RASTER_LABELS, SCORES

@@ -25,13 +25,14 @@ def paint(rings: Sequence[NDArray[np.float64]], box: Box, shape: tuple[int, int]
     Parameters
     ----------
     rings : sequence of float64 ndarrays (n, 2)
-        Outline and holes, (row, col) in level-0 pixels.
+        Outlines and holes, (row, col), in the units of ``box``.
     box : Box
-        Level-0 pixels.
     shape : tuple of int
         (rows, cols) of the raster.
     """
     rows, cols = shape
+    if not len(rings):
+        return np.zeros(shape, bool)
     scale = np.array([rows / box.height, cols / box.width])
     crossings = [_crossings((ring - (box.row, box.col)) * scale, rows) for ring in rings]
     row = np.concatenate([r for r, _ in crossings])
