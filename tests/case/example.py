@@ -73,6 +73,7 @@ def report_dict(**changes: Any) -> dict[str, Any]:
             "versions": {"napari-her2": "0.1.0"},
             "started": "2026-11-21T10:00:00+00:00",
             "seconds": {"cells": 1.5},
+            "guided": {},
             "edits": [],
         },
         "disclaimer": "For research use only; not for diagnosis.",

@@ -155,7 +155,18 @@ def test_manifest_is_valid_and_its_commands_exist() -> None:
 
     manifest = PluginManifest.from_file(MANIFEST)
     manifest.validate_imports()
-    assert [widget.display_name for widget in manifest.contributions.widgets or ()] == ["HER2 case"]
+    assert [widget.display_name for widget in manifest.contributions.widgets or ()] == [
+        "HER2 case",
+        "HER2 worklist",
+        "Correct masks",
+        "Navigator",
+        "Review queue",
+        "Analyse parts",
+        "Tumour heat map",
+        "Stain classes",
+        "MaskFormer overlay",
+        "Linked H&E ↔ IHC view",
+    ]
     assert [sample.display_name for sample in manifest.contributions.sample_data or ()] == [
         "HER2 phantom case"
     ]

@@ -11,7 +11,7 @@ import pytest
 
 from napari_her2._napari.pyramid import TILE_PX, TilePyramid, view_levels
 from napari_her2._napari.sources import ArraySource
-from napari_her2._napari.tiles import TileCache, TileKey, TileLoader
+from napari_her2._napari.tiles import TileCache, TileLoader
 from napari_her2.errors import SlideError
 from napari_her2.geometry import Box
 
@@ -173,12 +173,10 @@ def test_overview_is_read_first_and_shown_in_the_holes() -> None:
     pyramid, source = pyramid_of(fine, coarse)
     source.gate.clear()
     ask_like_napari(pyramid.data[0], np.s_[:, :])
-    arrived: list[TileKey] = []
-    pyramid.loader.arrived.connect(lambda _, key: arrived.append(key))
     source.gate.set()
     settle(pyramid)
-    overview = [i for i, key in enumerate(arrived) if key.level == 1]
-    assert max(overview) < 8, "the four overview tiles come with the first ones"
+    overview = [i for i, (level, _) in enumerate(source.reads) if level == 1]
+    assert max(overview) < 8, "the four overview tiles are read with the first ones"
     pyramid.loader.cache.drop(id(pyramid))
     source.gate.clear()
     shown = ask_like_napari(pyramid.data[0], np.s_[0:1024, 0:1024])

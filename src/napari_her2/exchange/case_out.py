@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from napari_her2.case import find_slide, write_table
 from napari_her2.errors import UsageError
 from napari_her2.events import Progress
 from napari_her2.exchange.cells_geojson import write_cells_geojson
@@ -142,6 +141,8 @@ def _csv(bundle: CaseBundle, out: Path, wishes: ExportWishes) -> Steps[Exported]
 
 
 def _parquet(bundle: CaseBundle, out: Path, wishes: ExportWishes) -> Steps[Exported]:
+    from napari_her2.case import write_table
+
     columns = _columns(bundle, wishes)
     yield Progress("table", 0, 1, "files")
     write_table(out, columns)
@@ -206,6 +207,7 @@ def _coco(bundle: CaseBundle, out: Path, wishes: ExportWishes) -> Steps[Exported
 
 
 def _dicom(bundle: CaseBundle, out: Path, wishes: ExportWishes) -> Steps[Exported]:
+    from napari_her2.case import find_slide
     from napari_her2.exchange.dicom_out import write_dicom_annotations, write_dicom_segmentation
     from napari_her2.exchange.dicom_source import DicomSlide, highdicom_or_say, of_dicom_files
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_her2.case import find_slide
 from napari_her2.errors import CaseError, UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +47,8 @@ def slide_path(bundle: CaseBundle, role: SlideRole) -> Path:
     CaseError
         If it has moved and nobody said where to.
     """
+    from napari_her2.case import find_slide
+
     slide = slide_of(bundle, role)
     path = find_slide(slide, bundle.folder)
     if path is None:
