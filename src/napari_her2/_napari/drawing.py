@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,21 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "size_um"]
 
 
-class Drawing:
+class Drawing(ABC):
     """The part of the canvas that a person draws on; see :class:`~napari_her2._napari.canvas.CaseCanvas`."""
 
     viewer: Any
 
+    @abstractmethod
     def layer(self, key: str) -> Any | None:
         """Return a layer of ours; the canvas knows them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def remove(self, key: str) -> None:
         """Take one of our layers away."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _add(self, key: str, entry: data.LayerData, *, below: bool = False) -> Any:
-        raise NotImplementedError
+        """Put a layer of ours on the canvas and return it."""
 
     def draw_tumour(self, name: str = AREA_CLASSES[0]) -> None:
         """Make the layer ``tumour`` active, ready to draw a polygon of a class."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,18 +55,16 @@ class ThreadLanes:
         failed: Callable[[BaseException], None],
     ) -> None:
         """Run ``work`` on the lane's thread."""
-        self._threads[lane].submit(self._run, work, done, failed)
+        running = self._threads[lane].submit(work)
+        running.add_done_callback(partial(self._settle, done, failed))
 
-    def _run(
-        self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[BaseException], None]
+    def _settle(
+        self, done: Callable[[T], None], failed: Callable[[BaseException], None], ran: Future[T]
     ) -> None:
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 whatever it was, the person hears of it
-            wrong = error
-            self._to_window(lambda: failed(wrong))
-        else:
-            self._to_window(lambda: done(result))
+        if ran.cancelled():
+            return
+        wrong = ran.exception()
+        self._to_window(partial(done, ran.result()) if wrong is None else partial(failed, wrong))
 
     def close(self) -> None:
         """Wait for the strokes that are on their way to the disk."""

@@ -6,13 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QFileDialog,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -26,7 +25,7 @@ from napari_her2._napari.widgets.editing_areas import AreasBox, ReviewedBox
 from napari_her2._napari.widgets.editing_cells import CellsBox
 from napari_her2._napari.widgets.editing_paint import PaintBox
 from napari_her2._napari.widgets.editing_start import StartBox
-from napari_her2._napari.widgets.parts import MessageBar, label, shown
+from napari_her2._napari.widgets.parts import MessageBar, label, scrolled, shown
 
 if TYPE_CHECKING:
     import napari
@@ -83,23 +82,10 @@ class EditDock(Docked):
         self.hint, self.status = label("", "small", wrap=True), label("", "small")
         self.retry = QPushButton("Try again")
         self.pages = _Pages(self._turn)
-        content = QWidget()
-        content.setObjectName("content")
-        column = QVBoxLayout(content)
-        column.setContentsMargins(6, 4, 6, 4)
-        column.setSpacing(6)
         boxes = (self.start, self.pages, self.hint, self.paint, self.areas, self.cells, self.reviewed)
-        for box in (self.message, *boxes):
-            column.addWidget(box)
-        column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        area.setWidget(content)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(area, 1)
+        whole.addWidget(scrolled((self.message, *boxes), 6), 1)
         line = QHBoxLayout()
         line.setContentsMargins(8, 2, 8, 4)
         line.addWidget(self.status, 1)

@@ -7,7 +7,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_her2._napari.layers import warm_up
 from napari_her2._napari.live import flip_words, with_live
@@ -17,7 +17,7 @@ from napari_her2._napari.widgets.align_box import AlignBox
 from napari_her2._napari.widgets.arrange import LINKED, PARTS_DOCK, QUEUE, open_dock
 from napari_her2._napari.widgets.docked import Docked
 from napari_her2._napari.widgets.export_box import ExportBox
-from napari_her2._napari.widgets.parts import MessageBar, Section, label
+from napari_her2._napari.widgets.parts import MessageBar, Section, label, scrolled
 from napari_her2._napari.widgets.result_box import ResultBox
 from napari_her2._napari.widgets.review_box import ReviewBox
 from napari_her2._napari.widgets.run_box import RunBox
@@ -65,24 +65,11 @@ class CasePanel(Docked):
         self.review, self.export = ReviewBox(), ExportBox()
         made = (self.slides, self.align, self.tumour, self.run_box, self.result, self.review, self.export)
         self.steps: dict[str, Section] = dict(zip(STEPS, made, strict=True))
-        content = QWidget()
-        content.setObjectName("content")
-        column = QVBoxLayout(content)
-        column.setContentsMargins(6, 4, 6, 4)
-        column.setSpacing(5)
-        for box in (self.message, *made):
-            column.addWidget(box)
-        column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        area.setWidget(content)
-        self.area = area
+        self.area = scrolled((self.message, *made), 5)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addWidget(area, 1)
+        whole.addWidget(self.area, 1)
         whole.addLayout(_margins(self.view_box))
         whole.addWidget(label(DISCLAIMER, "footer"), 0, Qt.AlignmentFlag.AlignHCenter)
         self.setMinimumWidth(WIDTH_PX)

@@ -6,16 +6,43 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["Chip", "MessageBar", "Section", "label", "restyle", "rule", "shown"]
+__all__ = ["Chip", "MessageBar", "Section", "label", "restyle", "rule", "scrolled", "shown"]
 
 
 STATE_COLOURS = {"to do": "#8b9099", "running": "#3f8fe0", "needs you": "#e39c17", "done": "#3d9a5b"}
 """Told apart by words and form as well, never by the colour alone."""
+
+
+def scrolled(boxes: Iterable[QWidget], spacing: int) -> QScrollArea:
+    """Return boxes one below the other in an area that scrolls up and down, its bar always there."""
+    content = QWidget()
+    content.setObjectName("content")
+    column = QVBoxLayout(content)
+    column.setContentsMargins(6, 4, 6, 4)
+    column.setSpacing(spacing)
+    for box in boxes:
+        column.addWidget(box)
+    column.addStretch(1)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+    area.setWidget(content)
+    return area
 
 
 def label(text: str = "", kind: str = "", *, wrap: bool = False, tip: str = "") -> QLabel:
