@@ -24,6 +24,7 @@ from napari_her2.learning.evaluation import (
     boundary_f1,
     confusion,
     iou,
+    phantom_task,
     weighted_kappa,
 )
 from napari_her2.learning.patch import UNKNOWN
@@ -155,8 +156,8 @@ def of_pixels(model: Any, blocks: PhantomBlocks, count: int) -> dict[str, tuple[
         found = answer.argmax(0).astype(np.uint8)
         known = patch.labels != UNKNOWN
         cases.append(patch.case)
-        tables.append(confusion(patch.labels[known], found[known], 5))
-        edges.append(boundary_counts(patch.labels, found, 5, 1.0 / blocks.um_per_px))
+        tables.append(confusion(patch.labels[known], found[known], len(model.spec.classes)))
+        edges.append(boundary_counts(patch.labels, found, len(model.spec.classes), 1.0 / blocks.um_per_px))
     stack = np.array(tables)
     print(stack.sum(0).tolist())
     n = len(set(cases))
@@ -171,7 +172,7 @@ def of_pixels(model: Any, blocks: PhantomBlocks, count: int) -> dict[str, tuple[
     return out
 
 
-MEASURES = {"tumour": of_tumour, "stain": of_stain, "segment": of_pixels}
+MEASURES = {"tumour": of_tumour, "stain": of_stain, "segment": of_pixels, "tissue": of_pixels}
 
 
 def main() -> None:
@@ -184,7 +185,7 @@ def main() -> None:
     given = parser.parse_args()
     entry = find_model(str(given.spec))
     model, spec = entry.load(precision="bfloat16"), entry.spec
-    task = {"classify": "tumour", "ordinal": "stain", "segment": "segment"}[spec.task]
+    task = phantom_task(spec)
     blocks = PhantomBlocks(
         task, Phantoms(), seed=given.seed, size_px=spec.size_px, um_per_px=spec.um_per_px, split="test"
     )

@@ -30,7 +30,7 @@ def trained(wanted: Recipe, out: Path, **more: Any) -> Trained:
     return drain(train(wanted, out, device="cpu", **more))
 
 
-@pytest.mark.parametrize("task", ["tumour", "stain", "segment"])
+@pytest.mark.parametrize("task", ["tumour", "stain", "segment", "tissue"])
 def test_a_run_leaves_a_model_that_can_be_added(task: str, tmp_path: Path) -> None:
     found = trained(recipe(task, epochs=1), tmp_path / "run")
     assert found.files == TrainingFiles(tmp_path / "run")

@@ -65,9 +65,25 @@ def test_the_class_of_most_of_the_tumour_cell_area(labels: Any, best: int, kind:
     assert found[1] == kind
 
 
+TISSUE = {
+    "glass and stroma": (painted(c0=70, c4=30), [0.7, 0, 0, 0, 0.3], 4),
+    "a duct among nests": (painted(c1=50, c2=20, c4=30), [0, 0.5, 0.2, 0, 0.3], 2),
+    "lymphoid tissue": (painted(c3=15, c1=60, c4=25), [0, 0.6, 0, 0.15, 0.25], 3),
+}
+
+
+@pytest.mark.parametrize(("labels", "shares", "kind"), TISSUE.values(), ids=TISSUE)
+def test_what_the_segmenter_of_h_and_e_learns(labels: Any, shares: list[float], kind: int) -> None:
+    found = truth_of("tissue").of_labels(labels)
+    assert found is not None
+    assert found[0] == pytest.approx(shares, abs=1e-6)
+    assert found[1] == kind
+
+
 @pytest.mark.parametrize(
     ("task", "labels"),
     [
+        ("tissue", painted(c255=20, c4=80)),
         ("stain", painted(c0=95, c4=5)),
         ("stain", painted(c255=60, c4=40)),
         ("tumour", painted(c255=60, c1=40)),
@@ -103,7 +119,11 @@ def test_a_block_is_the_slide_with_its_labels() -> None:
     assert codes <= set(IHC_CODES.values())
     assert len(codes) > 2
     he = draw_block(scene, "he", (512, 512), 512)
-    assert {HE_CODES["invasive"], HE_CODES["other"]} <= set(np.unique(he.labels))
+    assert {HE_CODES["invasive"], HE_CODES["stroma"]} <= set(np.unique(he.labels))
+    glass = draw_block(scene, "he", (0, 0), 512)
+    white = glass.pixels.min(axis=2) > 225
+    assert (glass.labels[:64, :64] == HE_CODES["other"]).all()
+    assert (glass.labels == HE_CODES["stroma"])[~white].sum() > 0
 
 
 def test_what_does_not_count_can_be_hidden() -> None:

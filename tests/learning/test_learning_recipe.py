@@ -48,6 +48,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another size for a ViT": ({"schedule": {"stages": [{"size_px": 128}]}}, "224 px"),
     "a name with a folder": ({"name": "../evil"}, "name"),
     "absurd scene": ({"data": {"phantoms": {"size_um": [10, 20]}}}, "size_um"),
+    "model of another slide": ({"task": "tissue", "model": "segment-mini", "options": {}}, "segment-mini"),
+    "cases without stroma": (
+        {"task": "tissue", "model": "tissue-mini", "options": {}, "data": {"cases": {"folders": ["a"]}}},
+        "stroma",
+    ),
     "foreign option": ({"options": {"options": {"pretrained": True}}}, "pretrained"),
 }
 

@@ -16,13 +16,14 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "tumour": ("tumour-tiny", VIT),
     "stain": ("stain-tiny-224", VIT),
     "segment": ("segment-mini", MASKFORMER),
+    "tissue": ("tissue-mini", MASKFORMER),
 }
 
 
 def content(task: str = "tumour", **schedule: Any) -> dict[str, Any]:
     """Content of a recipe file with phantoms; further arguments go into its schedule."""
     model, options = MODELS[task]
-    stage = {"batch": 4, "size_px": 128} if task == "segment" else {"batch": 4}
+    stage = {"batch": 4, "size_px": 128} if model.endswith("mini") else {"batch": 4}
     return {
         "task": task,
         "model": model,

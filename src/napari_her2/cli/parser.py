@@ -255,7 +255,7 @@ def _evaluate(commands: Commands) -> None:
 
 def _train(commands: Commands) -> None:
     parser = _command(commands, "train", "train a model from a recipe, or go on with it")
-    parser.add_argument("task", choices=("tumour", "stain", "segment"))
+    parser.add_argument("task", choices=("tumour", "stain", "segment", "tissue"))
     parser.add_argument("recipe", metavar="RECIPE", help="a YAML file, or a recipe of the package by name")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run; default training/NAME")
     parser.add_argument("--minutes", type=finite, metavar="M", help="end the schedule properly by then")

@@ -12,6 +12,7 @@ from napari_her2.case import CaseBundle, find_slide, read_case
 from napari_her2.errors import CaseError, UsageError
 from napari_her2.geometry import Box, from_xy
 from napari_her2.learning.patch import HE_CODES, IHC_CODES, UNKNOWN, Patch, truth_of
+from napari_her2.learning.recipe import STAINS
 from napari_her2.slides import Slide, open_slide
 from napari_her2.vocabulary import CELL_CLASSES
 
@@ -131,8 +132,8 @@ def _of_case(case: CaseBundle, recipe: Recipe) -> Iterator[CasePatch]:
 
 
 def _facts(case: CaseBundle, task: TaskName) -> _Facts:
-    role = "he" if task == "tumour" else "ihc"
-    entry = case.slide("he" if task == "tumour" else "ihc")
+    role = STAINS[task]
+    entry = case.slide(role)
     path = None if entry is None else find_slide(entry, case.folder)
     if entry is None or path is None:
         raise CaseError(

@@ -87,7 +87,7 @@ def labelled_patches(wishes: LabelledPatches, recipe: Recipe) -> list[FilePatch]
 
 def _patch(path: Path, case: str, label: str, recipe: Recipe) -> FilePatch:
     plan = recipe.plan
-    if recipe.task == "segment":
+    if plan.task == "segment":
         labels = path.parent / label
         if not label or not labels.is_file():
             raise UsageError(

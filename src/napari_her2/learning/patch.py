@@ -20,8 +20,8 @@ __all__ = ["HE_CODES", "IHC_CODES", "UNKNOWN", "Patch", "Truth", "truth_of"]
 
 UNKNOWN: Final = 255
 """Label of pixels that nobody knows or that must not teach."""
-HE_CODES: Final[Mapping[str, int]] = {"other": 0, "invasive": 1, "in_situ": 2, "lymphoid": 3}
-"""Labels of H&E pixels."""
+HE_CODES: Final[Mapping[str, int]] = {"other": 0, "invasive": 1, "in_situ": 2, "lymphoid": 3, "stroma": 4}
+"""Labels of H&E pixels; what is neither is glass, or any tissue where nobody told it apart."""
 IHC_CODES: Final[Mapping[str, int]] = {"background": 0, **{score: k + 1 for k, score in enumerate(SCORES)}}
 """Labels of IHC pixels: territories of carcinoma cells by class; ``unusual`` is 2+."""
 NO_TUMOUR: Final = 0.01
@@ -87,7 +87,7 @@ def _tumour(labels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], int] | None
     shares = _shares(labels, len(HE_CODES))
     if shares is None:
         return None
-    invasive, in_situ, lymphoid = shares[1:]
+    invasive, in_situ, lymphoid = (shares[HE_CODES[name]] for name in ("invasive", "in_situ", "lymphoid"))
     wish = float(np.clip((invasive - NO_TUMOUR) / (TUMOUR - NO_TUMOUR), 0, 1))
     if invasive >= TUMOUR:
         kind = 4
@@ -118,6 +118,15 @@ def _segment(labels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], int] | Non
     return shares.astype(np.float32), kind
 
 
+def _tissue(labels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], int] | None:
+    """Area per kind of tissue on H&E; of rare kinds, little makes the kind of the patch."""
+    shares = _shares(labels, len(HE_CODES), least=0.9)
+    if shares is None:
+        return None
+    rare = [HE_CODES[name] for name in ("in_situ", "lymphoid", "invasive") if shares[HE_CODES[name]] >= 0.1]
+    return shares.astype(np.float32), rare[0] if rare else HE_CODES["stroma"]
+
+
 def _one_of(classes: int, kinds: tuple[int, ...]) -> Callable[[int], tuple[NDArray[np.float32], int]]:
     def of_class(index: int) -> tuple[NDArray[np.float32], int]:
         return np.eye(classes, dtype=np.float32)[index], kinds[index]
@@ -129,6 +138,7 @@ _TRUTHS: Final[Mapping[TaskName, Truth]] = {
     "tumour": Truth(len(HE_CODES), _tumour, _one_of(2, (0, 4))),
     "stain": Truth(len(IHC_CODES), _stain, _one_of(4, (1, 3, 5, 7))),
     "segment": Truth(len(IHC_CODES), _segment, _one_of(5, (0, 1, 2, 3, 4))),
+    "tissue": Truth(len(HE_CODES), _tissue, _one_of(5, (4, 1, 2, 3, 4))),
 }
 
 

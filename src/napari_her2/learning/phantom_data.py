@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_her2.learning.patch import HE_CODES, IHC_CODES, UNKNOWN, Patch, truth_of
+from napari_her2.learning.recipe import STAINS
 from napari_her2.phantom import MIX_KEYS, TYPICAL_MIXES, UM_PER_PX, PhantomSpec
 from napari_her2.vocabulary import CELL_CLASSES, SCORES
 
@@ -104,14 +105,18 @@ def _labels(scene: PhantomScene, stain: Stain, tile: Any, corner: tuple[int, int
     if stain == "he":
         code = np.where(invasive, HE_CODES["invasive"], HE_CODES["in_situ"])
         labels = np.concatenate([[0], code]).astype(np.uint8)[tile.owner]
-        return np.where((labels == 0) & _lymphoid(piece, corner), np.uint8(HE_CODES["lymphoid"]), labels)
+        tissue, lymphoid = _around_cells(piece, corner)
+        labels = np.where((labels == 0) & tissue, np.uint8(HE_CODES["stroma"]), labels)
+        return np.where((labels == HE_CODES["stroma"]) & lymphoid, np.uint8(HE_CODES["lymphoid"]), labels)
     code = _CODES[scene.classify(piece, tile.cells)]
     counted = invasive & (piece.role == "patient")
     return np.concatenate([[0], np.where(counted, code, code + NOT_COUNTED)]).astype(np.uint8)[tile.owner]
 
 
-def _lymphoid(piece: Any, corner: tuple[int, int], step: int = 16) -> NDArray[np.bool_]:
-    """Where lymphoid aggregates lie in a tile, to 4 µm."""
+def _around_cells(
+    piece: Any, corner: tuple[int, int], step: int = 16
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where there is tissue in a tile, and where lymphoid aggregates lie, to 4 µm."""
     from napari_her2.phantom import architecture as arch
 
     places = [(np.arange(0, TILE, step) + step / 2 + edge) for edge in (corner[0], corner[1] - piece.col_px)]
@@ -119,8 +124,14 @@ def _lymphoid(piece: Any, corner: tuple[int, int], step: int = 16) -> NDArray[np
     fields = piece.section.fields(np.ascontiguousarray(points))
     there = (fields[:, arch.LYMPH] > 0) & (fields[:, arch.NEST] < -6.5) & (fields[:, arch.DUCT] < 3)
     there &= (fields[:, arch.TISSUE] > 2) & (fields[:, arch.FAT] < 0) & (fields[:, arch.VESSEL] < -4)
+    tissue = fields[:, arch.TISSUE] > 0
+    return _enlarged(tissue, step), _enlarged(there, step)
+
+
+def _enlarged(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
+    """Return a coarse mask of a tile, pixel by pixel."""
     side = TILE // step
-    return np.kron(there.reshape(side, side), np.ones((step, step), np.bool_)).astype(np.bool_)
+    return np.kron(mask.reshape(side, side), np.ones((step, step), np.bool_)).astype(np.bool_)
 
 
 def _points_of_interest(scene: PhantomScene, stain: Stain, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -151,7 +162,7 @@ class PhantomBlocks:
 
     Attributes
     ----------
-    task : {"tumour", "stain", "segment"}
+    task : {"tumour", "stain", "segment", "tissue"}
     wishes : Phantoms
     seed : int
     size_px : int
@@ -176,7 +187,7 @@ class PhantomBlocks:
     @property
     def stain(self) -> Stain:
         """Which slide is drawn."""
-        return "he" if self.task == "tumour" else "ihc"
+        return STAINS[self.task]
 
     @property
     def shrink(self) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "STAINS",
     "TASKS",
     "Augment",
     "Data",
@@ -32,9 +33,21 @@ __all__ = [
 
 SCHEMA: Final = "napari-her2/recipe/1"
 MOST_BYTES: Final = 200_000
-TaskName = Literal["tumour", "stain", "segment"]
-TASKS: Final[Mapping[TaskName, str]] = {"tumour": "classify", "stain": "ordinal", "segment": "segment"}
-"""The three models by the word of the command line, and what a blueprint calls their task."""
+TaskName = Literal["tumour", "stain", "segment", "tissue"]
+TASKS: Final[Mapping[TaskName, str]] = {
+    "tumour": "classify",
+    "stain": "ordinal",
+    "segment": "segment",
+    "tissue": "segment",
+}
+"""What is trained, by the word of the command line, and what a blueprint calls its task."""
+STAINS: Final[Mapping[TaskName, Literal["he", "ihc"]]] = {
+    "tumour": "he",
+    "stain": "ihc",
+    "segment": "ihc",
+    "tissue": "he",
+}
+"""The slide that each of them sees."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -214,7 +227,7 @@ class Recipe(_Facts):
 
     Attributes
     ----------
-    task : {"tumour", "stain", "segment"}
+    task : {"tumour", "stain", "segment", "tissue"}
     model : str
         A plan of :data:`napari_her2.models.BLUEPRINTS`.
     options : dict
@@ -242,8 +255,10 @@ class Recipe(_Facts):
         if self.model not in BLUEPRINTS:
             raise ValueError(f"there is no model {self.model!r}, choose one of {', '.join(BLUEPRINTS)}")
         plan = self.plan
-        if plan.task != TASKS[self.task]:
+        if plan.task != TASKS[self.task] or plan.stain != STAINS[self.task]:
             raise ValueError(f"{self.model} does not do the task {self.task!r}")
+        if self.task == "tissue" and self.data.cases is not None:
+            raise ValueError("data: cases do not say what is stroma, give phantoms or patches")
         for stage in self.schedule.stages:
             if plan.task != "segment" and stage.size_px not in (None, plan.size_px):
                 raise ValueError(f"stages: {self.model} sees patches of {plan.size_px} px only")

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_her2.learning.evaluation import accuracy, auc, confusion, iou, weighted_kappa
 from napari_her2.learning.patch import UNKNOWN
+from napari_her2.learning.recipe import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Validation", "validated"]
 
-FIGURE: Final[Mapping[str, str]] = {"tumour": "auc", "stain": "kappa", "segment": "miou"}
+FIGURE: Final[Mapping[TaskName, str]] = {
+    "tumour": "auc",
+    "stain": "kappa",
+    "segment": "miou",
+    "tissue": "miou",
+}
 MIXED: Final = 3
 TIE: Final = 0.01  # weight of the loss, which decides among states of equal figures
 
@@ -50,7 +56,7 @@ def validated(task: TaskName, patches: Sequence[Patch], answers: Answers, size: 
 
     Parameters
     ----------
-    task : {"tumour", "stain", "segment"}
+    task : {"tumour", "stain", "segment", "tissue"}
     patches : sequence of Patch
     answers : callable
         Pixels (n, h, w, 3) → probabilities (n, c) or (n, c, h, w).
@@ -58,7 +64,7 @@ def validated(task: TaskName, patches: Sequence[Patch], answers: Answers, size: 
         Patches answered at once.
     """
     pairs = _answered(patches, answers, size)
-    loss, figures = _of_masks(pairs) if task == "segment" else _of_patches(task, pairs)
+    loss, figures = _of_masks(pairs) if TASKS[task] == "segment" else _of_patches(task, pairs)
     figure = figures[FIGURE[task]]
     return Validation(loss, figures, (figure if np.isfinite(figure) else 0.0) - TIE * loss)
 

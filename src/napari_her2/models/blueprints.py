@@ -62,13 +62,23 @@ def _segment(adapter: MaskFormerAdapter) -> Blueprint:
     )  # fmt: skip
 
 
+def _tissue(adapter: MaskFormerAdapter) -> Blueprint:
+    """At 1 µm/px, where a duct's outline is in view."""
+    return Blueprint(
+        task="segment", stain="he", um_per_px=1.0, size_px=256,
+        classes=("background", "invasive", "in_situ", "lymphoid", "stroma"),
+        adapter=adapter, mean=IMAGENET_MEAN, std=IMAGENET_STD,
+    )  # fmt: skip
+
+
 BLUEPRINTS: Final[Mapping[str, Blueprint]] = {
     **{f"tumour-{size}": _tumour(size) for size in ("tiny", "small", "base")},
     **{f"stain-{size}-{px}": _stain(size, px) for size in ("tiny", "small", "base") for px in (224, 512)},
     "segment-mini": _segment(MaskFormerAdapter.mini()),
     "segment-tiny": _segment(MaskFormerAdapter.tiny()),
+    "tissue-mini": _tissue(MaskFormerAdapter.mini()),
 }
-"""C (``tumour-*``), L (``stain-*-224``, ``stain-*-512``) and M (``segment-*``) of the paper."""
+"""C (``tumour-*``), L (``stain-*-224``, ``-512``) and M (``segment-*``) of the paper; ``tissue-*`` see H&E."""
 
 
 def blueprint(name: str) -> Blueprint:

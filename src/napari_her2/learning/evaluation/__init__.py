@@ -47,6 +47,7 @@ from napari_her2.learning.evaluation.samples import (
     Sample,
     folder_samples,
     phantom_samples,
+    phantom_task,
     run_model,
 )
 from napari_her2.learning.evaluation.tables import read_predictions, write_estimates, write_predictions
@@ -86,6 +87,7 @@ __all__ = [
     "iou",
     "negative_value",
     "phantom_samples",
+    "phantom_task",
     "positive_value",
     "read_predictions",
     "reliability",

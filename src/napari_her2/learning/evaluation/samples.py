@@ -10,6 +10,7 @@ import numpy as np
 from napari_her2.errors import InferenceError, UsageError
 from napari_her2.events import Progress
 from napari_her2.learning.evaluation.predictions import MaskTallies, Predictions
+from napari_her2.learning.patch import HE_CODES
 from napari_her2.learning.pictures import in_sub_folders, in_table, read_picture
 from napari_her2.vocabulary import SCORES
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from napari_her2.learning.recipe import TaskName
     from napari_her2.models import ModelSpec, PatchModel
 
-__all__ = ["MIXED", "FolderPatch", "Sample", "folder_samples", "phantom_samples", "run_model"]
+__all__ = ["MIXED", "FolderPatch", "Sample", "folder_samples", "phantom_samples", "phantom_task", "run_model"]
 
 TABLE: Final = "patches.csv"
 MIXED: Final = "mixed"
@@ -131,12 +132,12 @@ def phantom_samples(spec: ModelSpec, count: int, seed: int = 0) -> Iterator[Samp
     from napari_her2.learning.phantom_data import PhantomBlocks
     from napari_her2.learning.recipe import Phantoms
 
-    task = _phantom_task(spec)
+    task = phantom_task(spec)
     blocks = PhantomBlocks(
         task=task, wishes=Phantoms(), seed=seed, size_px=spec.size_px, um_per_px=spec.um_per_px, split="test"
     )
     for patch in phantom_patches(blocks, count):
-        if task == "segment" and patch.labels is not None:
+        if spec.task == "segment" and patch.labels is not None:
             yield Sample(patch.pixels, patch.labels, patch.case)
         elif task == "tumour":
             truth = int(patch.target.argmax())
@@ -147,13 +148,22 @@ def phantom_samples(spec: ModelSpec, count: int, seed: int = 0) -> Iterator[Samp
             )
 
 
-def _phantom_task(spec: ModelSpec) -> TaskName:
+def phantom_task(spec: ModelSpec) -> TaskName:
+    """Return what phantoms can teach or test about a model.
+
+    Raises
+    ------
+    UsageError
+        If they hold no truth for it.
+    """
     if spec.stain == "he" and spec.task == "classify" and len(spec.classes) == 2:
         return "tumour"
     if spec.stain == "ihc" and spec.task != "segment" and spec.classes == SCORES:
         return "stain"
     if spec.stain == "ihc" and spec.task == "segment" and spec.classes[1:] == SCORES:
         return "segment"
+    if spec.stain == "he" and spec.task == "segment" and spec.classes[1:] == tuple(HE_CODES)[1:]:
+        return "tissue"
     raise UsageError(f"phantoms hold no truth for {spec.name}: evaluate it on a folder of labelled patches")
 
 
