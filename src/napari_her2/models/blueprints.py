@@ -78,7 +78,7 @@ BLUEPRINTS: Final[Mapping[str, Blueprint]] = {
     "segment-tiny": _segment(MaskFormerAdapter.tiny()),
     "tissue-mini": _tissue(MaskFormerAdapter.mini()),
 }
-"""C (``tumour-*``), L (``stain-*-224``, ``-512``) and M (``segment-*``) of the paper; ``tissue-*`` see H&E."""
+"""C (``tumour-*``), L (``stain-*-224``, ``-512``), M (``segment-*``) of the paper; ``tissue-*`` see H&E."""
 
 
 def blueprint(name: str) -> Blueprint:
