@@ -202,6 +202,42 @@ def test_ducts_are_left_out_though_the_model_takes_them_for_tumour(
     assert report.call.score == truth["score"] == "1+"
 
 
+def test_the_edge_of_the_area_is_looked_at_and_told_and_does_not_count(
+    pair: Path, models: dict[str, str], tmp_path: Path
+) -> None:
+    """A person's area on a part of the H&E: L and M see it and its margin of error, and no more."""
+    from napari_her2.slides import open_slide
+
+    with open_slide(pair / "he.ome.tif") as slide:
+        (rows, cols), drawn = slide.shape, tmp_path / "area.geojson"
+    ring = [[0, 0], [cols / 2, 0], [cols / 2, rows], [0, rows], [0, 0]]
+    area = {
+        "type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {"slide": "he", "classification": {"name": "Tumor"}},
+    }  # fmt: skip
+    drawn.write_text(json.dumps({"type": "FeatureCollection", "features": [area]}))
+    wanted = request(pair, tmp_path / "case", engine="transformer", roi=drawn, **models)
+    report = drain(score_case(wanted))
+    band, bundle = report.unsure_band, read_case(tmp_path / "case")
+    assert band is not None
+    cells, raster = bundle.cells(), bundle.raster("segmentation")
+    assert raster is not None
+    labels, mm2 = np.asarray(raster.levels[0]), raster.um_per_px**2 / 1e6
+    assert (
+        0
+        < sum(band.cells.values())
+        == report.cells.excluded["unsure_gate"] - ((cells.excluded == 1) & ~cells.in_tumour).sum()
+    )
+    assert {name for name, found in band.pixels_mm2.items() if found} == {"2+"}
+    assert 0 < band.pixels_mm2["2+"] <= (labels == 255).sum() * mm2, "marked as what does not count"
+    counted = json.loads((tmp_path / "case" / "run.json").read_text())["models"]["segment_model"]["patches"]
+    whole = request(pair, tmp_path / "whole", he=False, engine="transformer", **models)
+    drain(score_case(whole))
+    everything = json.loads((tmp_path / "whole" / "run.json").read_text())["models"]
+    assert 0 < counted < 0.8 * everything["segment_model"]["patches"]
+    assert "unsure and not counted" in (tmp_path / "case" / "report.html").read_text()
+
+
 def test_ihc_alone_needs_no_tumour_model(pair: Path, models: dict[str, str], tmp_path: Path) -> None:
     two = {name: path for name, path in models.items() if name != "tumour_model"}
     report = drain(score_case(request(pair, tmp_path / "case", he=False, engine="transformer", **two)))

@@ -82,6 +82,19 @@ def test_the_carried_edge_has_a_band_of_the_local_error() -> None:
     assert judged.evaluable.sum() == 47
 
 
+def test_models_look_at_the_area_and_its_margin_of_error_and_the_margin_does_not_count() -> None:
+    gate = Gate.of(mask("patient"), None, half_tumour(), shifted(100.0, 15.0))
+    inside, unsure = gate.inside_and_unsure()
+    middles = (np.arange(100) + 0.5) * 8
+    near = np.abs(middles - 500) * UM < 15.0
+    assert (unsure == near).all()
+    assert (inside == ((middles < 500) & ~near)).all()
+    points = np.column_stack([np.full(100, 400.0), middles])
+    judged = apply_gate(cells(points, ["2+"] * 100), gate)
+    np.testing.assert_array_equal(judged.unsure, near)
+    np.testing.assert_array_equal(judged.evaluable, inside[50])
+
+
 def test_what_is_carried_onto_tissue_without_counterpart_is_unsure() -> None:
     gate = Gate.of(mask("patient"), None, half_tumour(), shifted(100.0, 15.0, shared_to=300.0))
     judged = apply_gate(row_of_cells(), gate)

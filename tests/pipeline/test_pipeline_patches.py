@@ -13,7 +13,15 @@ from napari_her2.geometry import Affine, Box
 from napari_her2.mapping import MappingQuality, SlideFrame, SlideMapping
 from napari_her2.mapping.frame import Lattice
 from napari_her2.patches import PatchGrid
-from napari_her2.pipeline.patches import empty_table, he_patches, ihc_patches, match_patches, patch_counts
+from napari_her2.pipeline.patch_scores import scored
+from napari_her2.pipeline.patches import (
+    UNSURE,
+    empty_table,
+    he_patches,
+    ihc_patches,
+    match_patches,
+    patch_counts,
+)
 from napari_her2.tissue import Piece, TissueMask, TumourRaster
 from napari_her2.vocabulary import CELL_CLASSES
 
@@ -103,3 +111,19 @@ def test_patches_of_equal_slides_find_their_neighbours_one_to_one() -> None:
     }
     for row, col, partner in zip(ihc.row, ihc.col, partners, strict=True):
         assert back[partner] == (row, col)
+
+
+def test_patches_at_the_edge_of_the_area_get_answers_but_no_score() -> None:
+    """Six cells that count, six at the edge, six that are too few."""
+    at = np.concatenate([np.full((6, 2), 100.0), np.full((6, 2), 700.0), np.full((3, 2), 1200.0)])
+    table = cells(at, ["3+"] * 15).exclude(at[:, 0] == 700, "unsure_gate")
+    patches = ihc_patches(slide(1536, 1536, 0.25), tissue(1536, 1536, 0.25), table)
+    places = zip(patches.row.tolist(), patches.col.tolist(), strict=True)
+    where = dict(zip(places, patches.excluded.tolist(), strict=True))
+    assert (where[0, 0], where[1, 1], where[2, 2], where[0, 2]) == ("", UNSURE, "few_cells", "few_cells")
+    chosen = np.isin(patches.excluded, ("", UNSURE))
+    assert chosen.sum() == 2
+    after = scored(patches, chosen, np.tile(np.float32([0.1, 0.1, 0.7, 0.1]), (2, 1)))
+    assert sorted(after.score[chosen].tolist()) == ["", "2+"]
+    assert np.isfinite(after.p2[chosen]).all()
+    assert patch_counts(after).total == 1

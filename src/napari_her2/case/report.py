@@ -165,6 +165,14 @@ class Patches(_Value):
     unmatched: Count
 
 
+class UnsureBand(_Value):
+    """What lies nearer to the edge of the carried tumour area than the mapping's local error; nothing counts."""
+
+    cells: dict[CellClass, Count]
+    patches: dict[Score, Count]
+    pixels_mm2: dict[Score, Annotated[float, Field(ge=0)]]
+
+
 class MappingQuality(_Value):
     """How well the two slides were brought together; lengths in µm."""
 
@@ -244,6 +252,7 @@ class Report(_Value):
     paper: Paper | None
     patches: Patches
     mapping: MappingQuality | None
+    unsure_band: UnsureBand | None = None
     agreement: dict[str, Agreement]
     qc: Qc
     models: tuple[ModelFacts, ...] = ()

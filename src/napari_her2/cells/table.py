@@ -110,6 +110,11 @@ class CellTable:
         """Cells that count: in the tumour and not excluded."""
         return np.asarray(self.in_tumour & (self.excluded == 0))
 
+    @property
+    def unsure(self) -> NDArray[np.bool_]:
+        """Tumour cells that do not count only because they lie too near to the edge of the carried area."""
+        return np.asarray(self.in_tumour & (self.excluded == EXCLUDED_REASONS.index("unsure_gate")))
+
     def sorted(self) -> CellTable:
         """Rows in the fixed order, by (row, col)."""
         return self.select(np.lexsort((self.col_px, self.row_px)))

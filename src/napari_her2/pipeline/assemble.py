@@ -12,12 +12,12 @@ import numpy as np
 from napari_her2 import __version__
 from napari_her2.case import Report
 from napari_her2.cells import CellSettings
-from napari_her2.pipeline.patches import patch_counts
+from napari_her2.pipeline.patches import UNSURE, patch_counts
 from napari_her2.pipeline.scorers import agreements
 from napari_her2.scoring import apply_rule, coverage_from_areas
 from napari_her2.stain import H_DAB
 from napari_her2.tissue import tissue_qc
-from napari_her2.vocabulary import DISCLAIMER, SCORES
+from napari_her2.vocabulary import CELL_CLASSES, DISCLAIMER, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +103,7 @@ def make_report(run: Run, found: Findings) -> Report:
             "paper": _paper(counts, coverage),
             "patches": _patches(found.patches, counts),
             "mapping": None if mapping is None else _finite(mapping.report()),
+            "unsure_band": _unsure_band(found),
             "agreement": agreements(run, verdict.scores, found.patches["ihc"]),
             "qc": {**tissue_qc(found.gate.tissue), "stain_drift": _drift(found.stain)},
             "models": [run.models[name].spec.facts() for name in run.asked],
@@ -142,6 +143,22 @@ def _patches(patches: Mapping[str, PatchTable], counts: CellCounts) -> dict[str,
         "ihc": {"n": counts.total, "by_score": {s: int(np.count_nonzero(score == s)) for s in SCORES}},
         "matched": matched,
         "unmatched": n - matched,
+    }
+
+
+def _unsure_band(found: Findings) -> dict[str, Any] | None:
+    """Return what the scorers saw around the edge of the carried area; None where nothing was carried."""
+    if found.gate.area is None:
+        return None
+    cells, patches, pixels = found.cells, found.patches["ihc"], found.pixels
+    of_class = np.bincount(cells.class_code[cells.unsure], minlength=len(CELL_CLASSES))
+    answers = np.column_stack([getattr(patches, f"p{k}") for k in range(len(SCORES))])
+    answers = answers[(patches.excluded == UNSURE) & np.isfinite(answers).all(axis=1)]
+    of_score = np.bincount(answers.argmax(axis=1), minlength=len(SCORES))
+    return {
+        "cells": dict(zip(CELL_CLASSES, of_class.tolist(), strict=True)),
+        "patches": dict(zip(SCORES, of_score.tolist(), strict=True)) if pixels is not None else {},
+        "pixels_mm2": {} if pixels is None else _rounded(pixels.unsure_mm2, 6),
     }
 
 

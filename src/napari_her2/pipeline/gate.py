@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from napari_her2.pipeline.corrections import ARTEFACT, IN_SITU, OUT, TUMOUR, UNSAID
+from napari_her2.pipeline.said import corrected_tumour, dilated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from napari_her2.cells import CellTable
     from napari_her2.mapping import SlideMapping
     from napari_her2.pipeline.area import Roi
+    from napari_her2.pipeline.corrections import Corrections
     from napari_her2.tissue import TissueMask, TumourRaster
 
 __all__ = ["Gate", "apply_gate"]
@@ -49,6 +53,10 @@ class Gate:
     depth_um : float32 ndarray or None
         On the same raster: distance to the area's edge, positive inside.
     mapping : SlideMapping or None
+    said : Corrections or None
+        What people painted and drew; it goes before the area.
+    found : TumourRaster or None
+        ``tumour`` without corrections.
     """
 
     tissue: TissueMask
@@ -57,18 +65,54 @@ class Gate:
     area: NDArray[np.bool_] | None = None
     depth_um: NDArray[np.float32] | None = None
     mapping: SlideMapping | None = None
+    said: Corrections | None = None
+    found: TumourRaster | None = None
 
     @classmethod
     def of(
-        cls, tissue: TissueMask, drawn: Roi | None, tumour: TumourRaster | None, mapping: SlideMapping | None
+        cls,
+        tissue: TissueMask,
+        drawn: Roi | None,
+        tumour: TumourRaster | None,
+        mapping: SlideMapping | None,
+        said: Corrections | None = None,
     ) -> Gate:
         """From its parts; an area that was drawn on the H&E has come in as ``tumour``."""
         roi = drawn if drawn is not None and drawn.slide == "ihc" else None
+        said = said if said is not None and said.where else None
+        found, words = tumour, None
+        if tumour is not None and said is not None:
+            words = said.raster("he", tumour.probability.shape, tumour.level0_px)
+            tumour = tumour if words is None else corrected_tumour(tumour, words)
+        plain = cls(tissue=tissue, roi=roi, tumour=tumour, mapping=mapping, said=said, found=found)
         if roi is not None or tumour is None or mapping is None:
-            return cls(tissue=tissue, roi=roi, tumour=tumour, mapping=mapping)
+            return plain
         area = tumour.region if tumour.confirmed else closed(tumour.region, GAP_UM / tumour.um_per_px)
-        depth = signed_depth_um(area, tumour.um_per_px)
-        return cls(tissue=tissue, roi=roi, tumour=tumour, area=area, depth_um=depth, mapping=mapping)
+        if words is not None:
+            area = area & ~np.isin(words, (OUT, ARTEFACT))
+        return replace(plain, area=area, depth_um=signed_depth_um(area, tumour.um_per_px))
+
+    @property
+    def unsaid(self) -> Gate:
+        """The same without corrections; the area that was drawn or confirmed as a whole stays."""
+        return self if self.said is None else Gate.of(self.tissue, self.roi, self.found, self.mapping)
+
+    def words_at(self, points_px: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return what people said of where IHC points lie: on the IHC itself, else on the H&E."""
+        if self.said is None:
+            return np.zeros(len(points_px), np.uint8)
+        words = self.said.words_at("ihc", points_px)
+        if self.mapping is None or not self._said_of_he:
+            return words
+        there = self.said.words_at("he", self.mapping.ihc_to_he(points_px))
+        # Where the H&E's tumour ends is known only as exactly as the slides are aligned: the area says that.
+        exact = np.isin(there, (IN_SITU, ARTEFACT)) & self.mapping.inside(points_px, "ihc")
+        return np.where((words == UNSAID) & exact, there, words)
+
+    @property
+    def _said_of_he(self) -> bool:
+        said = self.said
+        return said is not None and (any(n.startswith("he_") for n in said.masks) or "he" in said.areas)
 
     @property
     def confirmed(self) -> bool:
@@ -95,16 +139,29 @@ class Gate:
 
     def inside(self) -> NDArray[np.bool_]:
         """Where cells count, on the raster of ``tissue``: the patient's usable tissue, surely in the area."""
-        found = self.tissue.counted.copy()
-        for places in np.array_split(np.argwhere(found), max(int(found.sum()) // CHUNK, 1)):
+        return self.inside_and_unsure()[0]
+
+    def inside_and_unsure(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Where cells count, and the band around its edge that is as wide as the local error on both sides.
+
+        Models of the IHC look at both; what they see in the band is told and does not count.
+
+        Returns
+        -------
+        tuple of two bool ndarrays
+            On the raster of ``tissue``, without a common pixel.
+        """
+        sure, unsure = self.tissue.counted.copy(), self.tissue.counted.copy()
+        for places in np.array_split(np.argwhere(sure), max(int(sure.sum()) // CHUNK, 1)):
             points = (places.astype(np.float64) + 0.5) * np.float64(self.tissue.level0_px)
             depth, error = self.depth_at(points)
-            sure = (depth >= error) & ~self.in_situ(points)
+            open_ = ~self.in_situ(points)
             if self.roi is not None:
                 for left_out in self.roi.reasons(points).values():
-                    sure &= ~left_out
-            found[tuple(places.T)] = sure
-        return found
+                    open_ &= ~left_out
+            sure[tuple(places.T)] = open_ & (depth >= error)
+            unsure[tuple(places.T)] = open_ & (np.abs(depth) < error)
+        return sure, unsure
 
     def wanted(self) -> NDArray[np.bool_]:
         """Where cells are worth finding, on the raster of ``tissue``: near the area, and on controls."""
@@ -115,6 +172,9 @@ class Gate:
         centres = blocks * (side * self.tissue.level0_px)
         near = (self._block_depth_um(centres) > -(MARGIN_UM + BLOCK_UM)).reshape(rows, cols)
         whole = np.kron(near, np.ones((side, side), bool))[: shape[0], : shape[1]]
+        words = None if self.said is None else self.said.raster("ihc", shape, self.tissue.level0_px)
+        if words is not None:
+            whole = whole | dilated(words == TUMOUR, MARGIN_UM / self.tissue.um_per_px)
         return np.asarray(whole | pieces_of(self.tissue, "control"))
 
     def _block_depth_um(self, points_px: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -143,23 +203,35 @@ def apply_gate(cells: CellTable, gate: Gate) -> CellTable:
     -------
     CellTable
         ``in_tumour`` also asks for the area or its unsure band; ``excluded`` names the first reason of:
-        those of the engine, control, in situ, unsure gate, outside the person's area.
+        those of the engine, control, what people said of the place, in situ, unsure gate, outside the
+        person's area.
     """
     points = cells.points_px
     depth, error = gate.depth_at(points)
     on_patient = _roles_at(gate.tissue, points, "patient")
-    inside = depth >= -error
-    for chosen, reason in _reasons(gate, points, depth, error):
+    words = gate.words_at(points)
+    inside = (depth >= -error) | (words == TUMOUR)
+    for chosen, reason in _reasons_by_people(gate, points, words):
         cells = cells.exclude(chosen, reason)
+    for chosen, reason in _reasons(gate, points, depth, error):
+        cells = cells.exclude(chosen & (words != TUMOUR), reason)
     return cells.with_(in_tumour=cells.in_tumour & inside & on_patient)
+
+
+def _reasons_by_people(
+    gate: Gate, points: NDArray[np.float64], words: NDArray[np.uint8]
+) -> Iterator[tuple[NDArray[np.bool_], str]]:
+    """Give who is left out by the roles of the pieces and by what was painted or drawn."""
+    yield _roles_at(gate.tissue, points, "control"), "control"
+    yield _roles_at(gate.tissue, points, "duplicate", "ignore"), "outside_roi"
+    for word, reason in ((ARTEFACT, "artefact"), (IN_SITU, "in_situ"), (OUT, "outside_roi")):
+        yield words == word, reason
 
 
 def _reasons(
     gate: Gate, points: NDArray[np.float64], depth: NDArray[np.float64], error: NDArray[np.float64]
 ) -> Iterator[tuple[NDArray[np.bool_], str]]:
     """Give who is left out for which reason; the first reason of a cell stays."""
-    yield _roles_at(gate.tissue, points, "control"), "control"
-    yield _roles_at(gate.tissue, points, "duplicate", "ignore"), "outside_roi"
     if gate.roi is not None:
         for reason, chosen in gate.roi.reasons(points).items():
             yield chosen, reason

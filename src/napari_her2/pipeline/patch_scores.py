@@ -11,6 +11,7 @@ from napari_her2.inference import PlanWishes
 from napari_her2.patches import PatchGrid
 from napari_her2.pipeline.asking import Asked, prepare
 from napari_her2.pipeline.keeping import RUNNING, kept_answers
+from napari_her2.pipeline.patches import UNSURE
 from napari_her2.vocabulary import SCORES
 
 if TYPE_CHECKING:
@@ -52,11 +53,14 @@ def patch_grid(run: Run) -> PatchGrid:
 def score_patches(run: Run, patches: PatchTable) -> Steps[PatchTable]:
     """Ask model L about the patches that hold enough evaluable cells; others keep no score.
 
+    Patches with enough cells only if those at the area's edge are taken in are asked about as well: they get
+    probabilities, which the report tells apart, and no score.
+
     Without the model the table stays as it is: the class of most cells.
     """
     if SETTING not in run.models:
         return patches
-    chosen = patches.excluded == ""
+    chosen = np.isin(patches.excluded, ("", UNSURE))
     cells = np.column_stack([patches.row, patches.col])[chosen].astype(np.int64)
 
     def work() -> Steps[PatchScores]:
@@ -72,11 +76,12 @@ def score_patches(run: Run, patches: PatchTable) -> Steps[PatchTable]:
 
 
 def scored(patches: PatchTable, chosen: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> PatchTable:
-    """Put the model's answers in place of the cells' shares."""
+    """Put the model's answers in place of the cells' shares; those that do not count give no score."""
     p = np.full((len(patches), len(SCORES)), np.nan, np.float32)
     p[chosen] = probabilities
     score = np.full(len(patches), "", "U2")
     # Among equal probabilities the stronger score wins, as among cells.
     score[chosen] = np.array(SCORES)[len(SCORES) - 1 - np.argmax(probabilities[:, ::-1], axis=1)]
+    score[patches.excluded != ""] = ""
     columns: dict[str, Any] = {f"p{k}": p[:, k] for k in range(len(SCORES))}
     return replace(patches, score=score, **columns)

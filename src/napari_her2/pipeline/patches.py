@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from napari_her2.slides import Slide
     from napari_her2.tissue import TissueMask, TumourRaster
 
-__all__ = ["empty_table", "he_patches", "ihc_patches", "match_patches", "patch_counts"]
+__all__ = ["UNSURE", "empty_table", "he_patches", "ihc_patches", "match_patches", "patch_counts"]
 
 LEAST_TISSUE: Final = 0.1
 LEAST_CELLS: Final = 5
 """Fewer evaluable cells give an IHC patch no class."""
+UNSURE: Final = "unsure_gate"
 _CLASS_OF: Final = np.array(
     [SCORES.index("2+") if name == "unusual" else SCORES.index(name) for name in CELL_CLASSES]
 )
@@ -62,7 +63,10 @@ def he_patches(slide: Slide, tissue: TissueMask, tumour: TumourRaster) -> PatchT
 def ihc_patches(
     slide: Slide, tissue: TissueMask, cells: CellTable, grid: PatchGrid | None = None
 ) -> PatchTable:
-    """Patches of the IHC that hold tissue, with the classes of their evaluable cells."""
+    """Patches of the IHC that hold tissue, with the classes of their evaluable cells.
+
+    Where only those at the area's edge, which are unsure, make enough cells, ``excluded`` says so.
+    """
     grid = grid or PatchGrid.ihc(slide)
     table = empty_table(grid, "ihc", tissue)
     n = len(table)
@@ -76,14 +80,14 @@ def ihc_patches(
     # Among equal counts the stronger class wins.
     best = len(SCORES) - 1 - np.argmax(counts[:, ::-1], axis=1)
     enough = total >= LEAST_CELLS
+    on_band = np.bincount(at[cells.unsure], minlength=n)
+    why = np.where(enough, "", np.where(total + on_band >= LEAST_CELLS, UNSURE, "few_cells"))
     table = replace(
         table,
         tumour_probability=epithelium.astype(np.float32),
         **{f"p{k}": share[:, k].astype(np.float32) for k in range(len(SCORES))},
         score=np.where(enough, np.array(SCORES)[best], "").astype("U2"),
-        excluded=np.where(table.excluded != "", table.excluded, np.where(enough, "", "few_cells")).astype(
-            "U16"
-        ),
+        excluded=np.where(table.excluded != "", table.excluded, why).astype("U16"),
     )
     return table.select(table.tissue_fraction > 0)
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from napari_her2.inference import PlanWishes
 from napari_her2.pipeline.asking import Asked, prepare
+from napari_her2.pipeline.correcting import corrected_areas
 from napari_her2.pipeline.keeping import RUNNING
 from napari_her2.pipeline.segmentation import Within, write_segmentation
 from napari_her2.scoring import CellCounts
+from napari_her2.store import read_multiscale
 from napari_her2.vocabulary import RASTER_LABELS, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from napari_her2.events import Steps
     from napari_her2.pipeline.gate import Gate
@@ -33,21 +37,27 @@ CELL_UM2: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class PixelsFound:
-    """What model M saw in the tumour area.
+    """What model M saw in the tumour area and around it.
 
     Attributes
     ----------
     areas_mm2 : mapping of score to mm²
         Of tumour cells within the area in which cells count.
+    unsure_mm2 : mapping of score to mm²
+        Of tumour cells in the band around the area's edge, which do not count.
     asked : Asked
     """
 
     areas_mm2: Mapping[str, float]
+    unsure_mm2: Mapping[str, float]
     asked: Asked
 
 
 def segment_tumour(run: Run, gate: Gate) -> Steps[PixelsFound | None]:
-    """Ask model M about the tumour area on the IHC; None with the classical engine."""
+    """Ask model M about the tumour area on the IHC and its margin of error; None with the classical engine.
+
+    Only what lies surely within the area counts.
+    """
     if SETTING not in run.models:
         return None
     needs, facts = ("cell_table",), run.model_facts(SETTING)
@@ -60,7 +70,9 @@ def segment_tumour(run: Run, gate: Gate) -> Steps[PixelsFound | None]:
     run.asked[SETTING] = found.asked
     run.files.rasters.mkdir(parents=True, exist_ok=True)
     shutil.copytree(path, run.files.raster("segmentation"), dirs_exist_ok=True)
-    return found
+    um = run.plan.ihc.um_per_px
+    areas = corrected_areas(run.said, read_multiscale(path), found.areas_mm2, um)
+    return replace(found, areas_mm2=areas)
 
 
 def area_counts(areas_mm2: Mapping[str, float]) -> CellCounts:
@@ -70,15 +82,18 @@ def area_counts(areas_mm2: Mapping[str, float]) -> CellCounts:
 
 
 def _segment(run: Run, gate: Gate, path: Path) -> Steps[PixelsFound]:
-    inside, tissue = gate.inside(), gate.tissue
+    (inside, unsure), tissue = gate.inside_and_unsure(), gate.tissue
     wishes, none = PlanWishes(least_tissue=0.0), np.empty((0, 2), np.int64)
     grid = prepare(run, SETTING, wishes, cells=none).plan.grid
-    share = grid.mean_of(inside.astype(np.float32), tissue.level0_px)
+    share = grid.mean_of((inside | unsure).astype(np.float32), tissue.level0_px)
     asking = prepare(run, SETTING, wishes, cells=grid.cells[share > 0])
-    within = Within(inside, tissue.um_per_px)
-    pixels, um_per_px = yield from write_segmentation(
+    within = Within(inside, unsure, tissue.um_per_px)
+    found = yield from write_segmentation(
         asking, path, stage=STAGE, place=path.parent / RUNNING, within=within
     )
-    mm2 = um_per_px**2 / 1e6
-    areas: dict[str, float] = {name: float(pixels[RASTER_LABELS[name]]) * mm2 for name in SCORES}
-    return PixelsFound(areas, asking.asked())
+    um = found.um_per_px
+    return PixelsFound(_areas(found.pixels, um), _areas(found.unsure, um), asking.asked())
+
+
+def _areas(pixels: NDArray[np.int64], um_per_px: float) -> dict[str, float]:
+    return {name: float(pixels[RASTER_LABELS[name]]) * um_per_px**2 / 1e6 for name in SCORES}

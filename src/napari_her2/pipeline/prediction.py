@@ -239,9 +239,6 @@ def _pixels(asking: Asking, out: Path) -> Steps[dict[str, Any]]:
     """Write the label of each pixel, blended over patches."""
     spec = asking.entry.spec
     path = out / RASTERS / "segmentation.zarr"
-    pixels, um_per_px = yield from write_segmentation(asking, path, stage="predict", place=out / RUNNING)
-    return {
-        "area_mm2": {
-            name: round(float(pixels[k]) * um_per_px**2 / 1e6, 6) for k, name in enumerate(spec.classes)
-        }
-    }
+    found = yield from write_segmentation(asking, path, stage="predict", place=out / RUNNING)
+    mm2 = found.um_per_px**2 / 1e6
+    return {"area_mm2": {name: round(float(found.pixels[k]) * mm2, 6) for k, name in enumerate(spec.classes)}}

@@ -47,37 +47,74 @@ if TYPE_CHECKING:
     from napari_her2.pipeline.asking import Asking
     from napari_her2.pipeline.bands import Band
 
-__all__ = ["Within", "write_segmentation"]
+__all__ = ["Segmented", "Within", "write_segmentation"]
 
-SCHEMA: Final = "napari-her2/segmenting/1"
+SCHEMA: Final = "napari-her2/segmenting/2"
 SIZES: Final = struct.Struct("<III")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Within:
-    """The area that counts, as a mask of its own pixel size from the slide's corner on."""
+    """The area that counts, as masks of their own pixel size from the slide's corner on.
+
+    Attributes
+    ----------
+    mask : bool ndarray
+        What counts.
+    unsure : bool ndarray
+        What is looked at as well: its classes are counted apart.
+    um_per_px : float
+    """
 
     mask: NDArray[np.bool_]
+    unsure: NDArray[np.bool_]
     um_per_px: float
 
     def digest(self) -> str:
         """Return a key of the area."""
-        return hashlib.sha256(np.packbits(self.mask).tobytes() + repr(self.um_per_px).encode()).hexdigest()
+        masks = np.packbits(self.mask).tobytes() + np.packbits(self.unsure).tobytes()
+        return hashlib.sha256(masks + repr((self.mask.shape, self.um_per_px)).encode()).hexdigest()
 
-    def judged(self, labels: NDArray[np.uint8], row: int, col: int, um_per_px: float) -> NDArray[np.uint8]:
-        """Mark classes outside as excluded, in a block whose corner is raster pixel (row, col)."""
+    def judged(
+        self, labels: NDArray[np.uint8], row: int, col: int, um_per_px: float
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Mark classes that do not count as such, in a block whose corner is raster pixel (row, col).
+
+        Returns
+        -------
+        tuple of uint8 ndarray and int64 ndarray of shape (256,)
+            Labels, and how many pixels of each class lie in the unsure part.
+        """
         scale = um_per_px / self.um_per_px
         at_row, at_col = (
             np.minimum(((np.arange(n) + start + 0.5) * scale).astype(np.intp), limit - 1)
             for n, start, limit in zip(labels.shape, (row, col), self.mask.shape, strict=True)
         )
-        counts = self.mask[np.ix_(at_row, at_col)]
-        return np.where(counts | (labels == 0), labels, np.uint8(RASTER_LABELS["unsure"]))
+        counts, unsure = (part[np.ix_(at_row, at_col)] for part in (self.mask, self.unsure))
+        in_doubt = np.bincount(labels[unsure], minlength=256)
+        return np.where(counts | (labels == 0), labels, np.uint8(RASTER_LABELS["unsure"])), in_doubt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmented:
+    """What a raster of pixels holds.
+
+    Attributes
+    ----------
+    pixels, unsure : int64 ndarray of shape (256,)
+        Raster pixels of each value, and those of the unsure part by the class the model gave them.
+    um_per_px : float
+        Of the raster.
+    """
+
+    pixels: NDArray[np.int64]
+    unsure: NDArray[np.int64]
+    um_per_px: float
 
 
 def write_segmentation(
     asking: Asking, path: Path, *, stage: str, place: Path, within: Within | None = None
-) -> Steps[tuple[NDArray[np.int64], float]]:
+) -> Steps[Segmented]:
     """Run a model of pixels and write the most probable class of each, about 0.5 µm/px.
 
     Parameters
@@ -91,11 +128,6 @@ def write_segmentation(
         Folder of unfinished work; the raster can be looked at there while it grows.
     within : Within, optional
         Classes outside are marked as excluded.
-
-    Returns
-    -------
-    tuple of int64 ndarray of shape (256,), and float
-        Number of raster pixels of each value, and their size in µm.
 
     Raises
     ------
@@ -116,7 +148,7 @@ def write_segmentation(
             else:
                 yield event
         work.finish(path)
-        return work.pixels, bands.um_per_px
+        return Segmented(work.pixels, work.unsure, bands.um_per_px)
 
 
 def _labels(spec: ModelSpec) -> dict[int, tuple[str, str]]:
@@ -135,8 +167,8 @@ class _Work:
 
     Attributes
     ----------
-    pixels : int64 ndarray of shape (256,)
-        Of each value, in the bands that are out.
+    pixels, unsure : int64 ndarray of shape (256,)
+        Of each value, in the bands that are out; of each class in the unsure part.
     """
 
     def __init__(
@@ -144,7 +176,7 @@ class _Work:
     ) -> None:
         self._place, self._name, self._key, self._bands = place, name, key, bands
         self._spec, self._within = spec, within
-        self.pixels = np.zeros(256, np.int64)
+        self.pixels, self.unsure = np.zeros((2, 256), np.int64)
         self._out = 0
         self._log: tuple[int, Journal] | None = None
         self._stack = ExitStack()
@@ -178,7 +210,8 @@ class _Work:
     def _read(self) -> None:
         said = read_json(self._reached)
         try:
-            self._out, self.pixels = int(said["row"]), np.array(said["pixels"], np.int64)
+            self._out = int(said["row"])
+            self.pixels, self.unsure = (np.array(said[name], np.int64) for name in ("pixels", "unsure"))
         except (KeyError, TypeError, ValueError) as error:
             raise CaseError(
                 f"{self._place.name} is damaged (bands.json): remove the folder and run again"
@@ -233,14 +266,16 @@ class _Work:
             if row < self._bands.top(self._out):
                 continue
             if self._within is not None:
-                labels = self._within.judged(labels, row, col, self._bands.um_per_px)
+                labels, unsure = self._within.judged(labels, row, col, self._bands.um_per_px)
+                self.unsure += unsure
             self._raster.write(row, col, labels)
             self.pixels += np.bincount(labels.ravel(), minlength=256)
 
     def _checkpoint(self) -> None:
         """Note on the disk how far the raster reaches, then drop the journals that nobody needs any more."""
         self._raster.sync()
-        write_json(self._reached, {"row": self._out, "pixels": self.pixels.tolist()})
+        counts = {"pixels": self.pixels.tolist(), "unsure": self.unsure.tolist()}
+        write_json(self._reached, {"row": self._out, **counts})
         for row, path in self._logs().items():
             if row < self._out - self._bands.reach:
                 path.unlink()

@@ -154,7 +154,27 @@ def _cells(report: Report) -> tuple[Block, ...]:
     cells = report.cells
     left_out = tuple((name, EXCLUDED_WORDS.get(name, ""), n) for name, n in cells.excluded.items())
     rows = (("counted", "", cells.evaluable), *left_out)
-    return (Rows(rows, ("Cells", "", "number"), numbers=(2,)),)
+    found: tuple[Block, ...] = (Rows(rows, ("Cells", "", "number"), numbers=(2,)),)
+    return (*found, Text(band, "soft")) if (band := _unsure_band(report)) else found
+
+
+def _unsure_band(report: Report) -> str:
+    """Say what lies around the edge of the carried area; empty where nothing does."""
+    band = report.unsure_band
+    if band is None:
+        return ""
+    said = [
+        f"{what} " + ", ".join(f"{name} {n:{form}}" for name, n in reversed(found.items()) if n)
+        for what, found, form in (
+            ("cells", band.cells, "d"),
+            ("patches", band.patches, "d"),
+            ("pixels in mm²", band.pixels_mm2, ".3f"),
+        )
+        if any(found.values())
+    ]
+    if not said:
+        return ""
+    return f"At the edge of the tumour area, unsure and not counted: {'; '.join(said)}."
 
 
 def _ish(report: Report) -> tuple[Block, ...]:
