@@ -85,7 +85,7 @@ class CellEditor:
         def work() -> tuple[CellTable, Any]:
             from scipy.spatial import cKDTree
 
-            table = bundle.cells()
+            table = bundle.unjudged_cells()
             return table, cKDTree(table.points_px)
 
         def done(found: tuple[CellTable, Any]) -> None:

@@ -76,7 +76,7 @@ def read_live(folder: Path, reader: str, ish: dict[str, Any] | None = None) -> S
     yield from ()
     bundle = read_case(folder)
     entries = ReviewLog(bundle.files.review).entries
-    table, said = bundle.cells(), read_cell_verdicts(entries)
+    table, said = bundle.unjudged_cells(), read_cell_verdicts(entries)
     found = recount(bundle, table, said)
     rule, um = bundle.report.call.rule.name, _ihc_um(bundle)
     clusters = found.summary.clusters if bundle.report.call.score is not None else None

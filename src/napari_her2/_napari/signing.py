@@ -111,7 +111,8 @@ def sign(folder: Path, signature: Signature) -> Steps[Report]:
     signed = Report.model_validate(values)
     before = None if report.final is None else report.final.score
     log = ReviewLog(files.review, signature.reader)
-    log.append({"act": "sign", "before": before, "after": signature.score, "reason": signature.reason})
+    act = {"act": "sign", "time": now, "before": before, "after": signature.score, "blind": signature.blind}
+    log.append({**act, "her2_status": signature.her2_status, "reason": signature.reason})
     write_bytes(files.report, signed.to_json().encode("utf-8"))
     note = read_note(folder, signature.reader)
     write_note(folder, signature.reader, replace(note, signed=signature.score or "not scorable"))

@@ -61,6 +61,11 @@ class CaseFiles:
         return self.folder / "cells.parquet"
 
     @property
+    def unjudged(self) -> Path:
+        """``cells_unjudged.parquet``: the cells before verdicts on single ones; only where there are some."""
+        return self.folder / "cells_unjudged.parquet"
+
+    @property
     def patches(self) -> Path:
         """``patches.parquet``."""
         return self.folder / "patches.parquet"
@@ -107,7 +112,7 @@ class CaseFiles:
         """Return the files a run writes, the report first: the order in which they are withdrawn."""
         field = [*self.folder.glob("mapping.field.*")] if self.folder.is_dir() else []
         first = [self.report, self.page, self.manifest, self.run, self.mapping, *field]
-        return [*first, self.cells, self.patches, self.annotations]
+        return [*first, self.cells, self.unjudged, self.patches, self.annotations]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +157,13 @@ class CaseBundle:
         return next((slide for slide in self.slides if slide.role == role), None)
 
     def cells(self) -> CellTable:
-        """Read the cells."""
+        """Read the cells as they count, with the corrections that the run knew."""
         return read_cells(self.files.cells)
+
+    def unjudged_cells(self) -> CellTable:
+        """Read the cells as they were before verdicts on single ones were laid on them."""
+        path = self.files.unjudged
+        return read_cells(path if path.is_file() else self.files.cells)
 
     def patches(self) -> PatchTable:
         """Read the patches."""

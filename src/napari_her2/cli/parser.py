@@ -199,6 +199,9 @@ def _score(commands: Commands) -> None:
     parser.add_argument(
         "--calibrate", action="store_true", default=None, help="let named controls of 0 or 3+ set thresholds"
     )
+    parser.add_argument(
+        "--without-corrections", action="store_true", help="leave out what people corrected; it is kept"
+    )
     parser.add_argument("--restart", action="store_true", help="forget what CASE holds and begin anew")
 
 
@@ -300,6 +303,11 @@ def _align(commands: Commands) -> None:
     parser.add_argument("--ihc", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, metavar="MAPPING.json")
     parser.add_argument("--landmarks", type=Path, metavar="FILE.csv", help="he_x,he_y,ihc_x,ihc_y")
+    parser.add_argument("--patches", type=Path, metavar="FILE.csv", help="write the patch pairs")
+    parser.add_argument(
+        "--matching", choices=("one-to-one", "area", "soft", "paper"), default="one-to-one",
+        help="how --patches pairs them; default one-to-one",
+    )  # fmt: skip
     parser.add_argument("--um-per-px-he", type=um_per_px, metavar="X")
     parser.add_argument("--um-per-px-ihc", type=um_per_px, metavar="X")
 

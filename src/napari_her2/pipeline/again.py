@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rerun", "rerun_case"]
 
-_FREE: Final = ("started", "seconds", "edits")
+_FREE: Final = ("started", "seconds")
 _PEOPLE: Final = ("reader", "final")
 
 
@@ -71,6 +71,7 @@ def rerun_case(
         out=out,
         options=_wishes(bundle),
         preferences=Wishes(),
+        corrections=bundle.folder,
     )
     again = yield from score_case(request)
     before, now = bundle.report.to_dict(), again.to_dict()

@@ -14,6 +14,7 @@ from napari_her2.case import Report
 from napari_her2.cells import CellSettings
 from napari_her2.pipeline.patches import UNSURE, patch_counts
 from napari_her2.pipeline.scorers import agreements
+from napari_her2.pipeline.signatures import last_signature
 from napari_her2.scoring import apply_rule, coverage_from_areas
 from napari_her2.stain import H_DAB
 from napari_her2.tissue import tissue_qc
@@ -66,6 +67,8 @@ class Findings:
     verdict : Verdict
     areas_mm2 : mapping of class to mm²
         Of the territories of evaluable cells.
+    edits : tuple of mapping
+        Corrections by people that are in these numbers.
     """
 
     gate: Gate
@@ -75,6 +78,7 @@ class Findings:
     pixels: PixelsFound | None
     verdict: Verdict
     areas_mm2: Mapping[str, float]
+    edits: tuple[Mapping[str, Any], ...] = ()
 
 
 def make_report(run: Run, found: Findings) -> Report:
@@ -107,7 +111,8 @@ def make_report(run: Run, found: Findings) -> Report:
             "agreement": agreements(run, verdict.scores, found.patches["ihc"]),
             "qc": {**tissue_qc(found.gate.tissue), "stain_drift": _drift(found.stain)},
             "models": [run.models[name].spec.facts() for name in run.asked],
-            "provenance": _provenance(run),
+            **last_signature(run.said.entries),
+            "provenance": {**_provenance(run), "edits": [dict(edit) for edit in found.edits]},
             "disclaimer": DISCLAIMER,
         }
     )
@@ -179,7 +184,6 @@ def _provenance(run: Run) -> dict[str, Any]:
         "started": run.started,
         "seconds": dict(run.seconds),
         "guided": _guided(run),
-        "edits": [],
     }
 
 

@@ -11,10 +11,10 @@ from napari_her2.case.tables import PatchTable
 from napari_her2.events import Progress
 from napari_her2.exchange import write_areas
 from napari_her2.pipeline.fields import choose_fields, field_pictures
+from napari_her2.pipeline.memory import plain_wishes
 from napari_her2.pipeline.outlines import clone_areas, piece_areas, tumour_areas
 from napari_her2.pipeline.pictures import case_pictures
 from napari_her2.pipeline.rasters import write_her2, write_mapping_error, write_tumour
-from napari_her2.pipeline.run import plain_wishes
 from napari_her2.report import PageParts, render_page
 from napari_her2.review import ReviewLog
 from napari_her2.store import write_bytes, write_json
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_her2.case import Report
     from napari_her2.cells import CellTable
     from napari_her2.events import Steps
+    from napari_her2.pipeline.correcting import Corrected
     from napari_her2.pipeline.gate import Gate
     from napari_her2.pipeline.run import Run
     from napari_her2.pipeline.verdict import Verdict
@@ -35,7 +36,7 @@ RUN_SCHEMA = "napari-her2/run/1"
 
 
 def write_evidence(
-    run: Run, gate: Gate, cells: CellTable, patches: Mapping[str, PatchTable], verdict: Verdict
+    run: Run, gate: Gate, counted: Corrected, patches: Mapping[str, PatchTable], verdict: Verdict
 ) -> Steps[dict[str, float]]:
     """Write tables, areas and rasters.
 
@@ -44,9 +45,11 @@ def write_evidence(
     dict
         Area in mm² of the evaluable cells of each class.
     """
-    began = perf_counter()
+    began, cells = perf_counter(), counted.cells
     yield Progress("evidence", 0, 3, "files")
     write_cells(run.files.cells, cells)
+    if len(run.said.verdicts):
+        write_cells(run.files.unjudged, counted.unjudged)
     write_patches(
         run.files.patches, PatchTable.concat([patches[role] for role in ("he", "ihc") if role in patches])
     )
@@ -75,7 +78,6 @@ def deliver(run: Run, report: Report, gate: Gate, cells: CellTable) -> None:
     """Write the page, the log, the manifest and, last and by rename, the report."""
     files = run.files
     files.review.touch()
-    _keep_inputs(run)
     write_bytes(files.page, render_page(report, parts=_parts(run, gate, cells)).encode("utf-8"))
     run_facts = {
         "schema": RUN_SCHEMA,
@@ -96,13 +98,3 @@ def deliver(run: Run, report: Report, gate: Gate, cells: CellTable) -> None:
         others={files.report.name: hashlib.sha256(text).hexdigest()},
     )
     write_bytes(files.report, text)
-
-
-def _keep_inputs(run: Run) -> None:
-    """Copy the drawn area and the landmarks into the case: without them it could not be run again."""
-    held = {path.name: path.read_bytes() for path in run.paths.values()}
-    for stale in run.files.inputs.glob("*"):
-        if stale.name not in held:
-            stale.unlink()
-    for name, content in held.items():
-        write_bytes(run.files.inputs / name, content)

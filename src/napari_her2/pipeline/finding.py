@@ -90,7 +90,8 @@ def find_cells(run: Run, gate: Gate, stain: TileStain | None) -> Steps[CellTable
         return table.select(wanted[row, col])
 
     upstream = ("cells", "mapping", "tumour") if gate.tumour is not None else ("cells",)
-    return (yield from run.stage("cell_table", work, needs=upstream, **run.plan.facts("roi", "pieces")))
+    facts = run.plan.facts("roi", "pieces") | ({"said": run.said.where} if run.said.where else {})
+    return (yield from run.stage("cell_table", work, needs=upstream, **facts))
 
 
 def _facts(settings: CellSettings) -> dict[str, object]:

@@ -118,6 +118,7 @@ def resolve(
     he: SlideFacts | None,
     files: Mapping[str, FileFacts] = MappingProxyType({}),
     models: Mapping[str, ModelSpec] = MappingProxyType({}),
+    said: str = "",
 ) -> Plan:
     """Make the plan of a run; pure.
 
@@ -130,6 +131,8 @@ def resolve(
         Contents of the files that the followed wishes name (``roi``, ``landmarks``).
     models : mapping of setting to ModelSpec
         The models that the wishes lead to (``tumour_model``, ``stain_model``, ``segment_model``).
+    said : str
+        Key of the corrections of people that are used; empty where there are none.
 
     Raises
     ------
@@ -152,11 +155,13 @@ def resolve(
         "specimen": picked.get("specimen", None),
         "pieces": picked.get("pieces", None),
         "calibrate": picked.get("calibrate", False),
+        "corrections": picked.get("corrections", True),
         **{name: _file(picked.get(name, None), files.get(name)) for name in ("roi", "landmarks")},
     }
     _check(settings, he, models)
     contents = {name: facts.sha256 for name, facts in files.items()}
     contents |= {name: model_facts(spec) for name, spec in models.items()}
+    contents |= {"corrections": said} if said else {}
     return Plan(ihc=ihc, he=he, settings=MappingProxyType(settings), contents=MappingProxyType(contents))
 
 

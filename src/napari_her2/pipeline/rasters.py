@@ -99,8 +99,11 @@ def territories(
 
 
 def write_tumour(path: Path, gate: Gate) -> None:
-    """Write the probability of tumour on the H&E; without H&E, where cells may count on the IHC."""
-    tumour = gate.tumour
+    """Write the probability of tumour on the H&E; without H&E, where cells may count on the IHC.
+
+    It is the program's word: what people painted over it lies in their own masks.
+    """
+    tumour = gate.tumour if gate.found is None else gate.found
     if tumour is not None:
         facts = {"slide": "he", "method": tumour.method, "threshold": tumour.threshold}
         write_multiscale(path, tumour.probability, um_per_px=tumour.um_per_px, attributes=facts)

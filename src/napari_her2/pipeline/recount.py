@@ -76,7 +76,7 @@ def recount(
     ----------
     bundle : CaseBundle
     cells : CellTable, optional
-        Of the case; read if not given.
+        Of the case, without verdicts on single cells; read if not given.
     verdicts : CellVerdicts, optional
         Read from ``review.jsonl`` if not given.
 
@@ -91,7 +91,7 @@ def recount(
     rule = load_rule(report.call.rule.name)
     if rule.counted == "patches":
         raise CaseError(f"{rule.name} counts patches, not cells: verdicts on cells do not change it")
-    table = bundle.cells() if cells is None else cells
+    table = bundle.unjudged_cells() if cells is None else cells
     said = read_cell_verdicts(ReviewLog(bundle.files.review).entries) if verdicts is None else verdicts
     judged, lost = judged_cells(table, said, ihc.um_per_px)
     points_um = judged.points_px * ihc.um_per_px

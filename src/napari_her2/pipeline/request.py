@@ -44,6 +44,9 @@ class Wishes:
         Roles of the IHC's pieces that a person set: ``{"1": "patient", "2": "control 3+"}``.
     calibrate : bool
         Whether confirmed control pieces of 0 or 3+ set the thresholds of the cell engine.
+    corrections : bool
+        Whether what people corrected in the case is used: masks, areas, verdicts on cells, the tumour area
+        that was drawn. Nothing of it is ever deleted.
     specimen : mapping
         What the reader entered about the specimen, as in the report.
     """
@@ -63,6 +66,7 @@ class Wishes:
     landmarks: Path | None = None
     pieces: Mapping[str, str] | None = None
     calibrate: bool | None = None
+    corrections: bool | None = None
     specimen: Mapping[str, Any] | None = None
 
     @classmethod
@@ -106,6 +110,10 @@ class CaseRequest:
         The user's; None reads the user's preferences file.
     restart : bool
         Forget what the folder holds of an earlier run.
+    corrections : Path or None
+        Folder of the case whose corrections are used, if not those in ``out``.
+    forget : tuple of str
+        Settings entered for this case before that no longer hold, e.g. ``roi``.
     """
 
     ihc: Path
@@ -115,6 +123,8 @@ class CaseRequest:
     recipe: Wishes = field(default_factory=Wishes)
     preferences: Wishes | None = None
     restart: bool = False
+    corrections: Path | None = None
+    forget: tuple[str, ...] = ()
 
 
 def read_preferences() -> Wishes:

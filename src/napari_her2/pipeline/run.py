@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from napari_her2 import __version__
-from napari_her2.case import CASE_SCHEMA, CaseFiles, StageStore, key_of, read_case, remember_slide
+from napari_her2.case import CaseFiles, StageStore, key_of, read_case, remember_slide
 from napari_her2.cells import CellSettings
 from napari_her2.errors import CaseError, SlideError, UsageError
 from napari_her2.events import StageDone
-from napari_her2.pipeline.engine import MODELS, TRANSFORMER, check_serves, choose_model, is_plain_name
+from napari_her2.pipeline.corrections import Corrections
+from napari_her2.pipeline.engine import MODELS, TRANSFORMER, check_serves, choose_model
+from napari_her2.pipeline.memory import (
+    FILES,
+    entered_wishes,
+    keep_inputs,
+    of_this_slide,
+    plain_wishes,
+    record_file,
+    record_of,
+)
 from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, needed_models, resolve
 from napari_her2.pipeline.request import Wishes, read_preferences
 from napari_her2.slides import Slide, describe, open_slide
@@ -31,11 +41,10 @@ if TYPE_CHECKING:
     from napari_her2.pipeline.asking import Asked
     from napari_her2.pipeline.request import CaseRequest
 
-__all__ = ["Run", "open_run", "plain_wishes"]
+__all__ = ["Run", "open_run"]
 
 T = TypeVar("T")
 PICTURE: Final = "field"
-FILES: Final = ("roi", "landmarks")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -63,6 +72,8 @@ class Run:
         How long each stage took, when it ran.
     cell_settings : CellSettings
         Thresholds of the cell engine; the usual ones unless control tissue sets them.
+    said : Corrections
+        What people said about the case; empty where it is not to be used.
     asked : dict
         What each model that took part was asked, and whether it knew such patches, by name of the setting.
     """
@@ -78,6 +89,7 @@ class Run:
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     seconds: dict[str, float] = field(default_factory=dict)
     cell_settings: CellSettings = field(default_factory=CellSettings)
+    said: Corrections = field(default_factory=Corrections)
     asked: dict[str, Asked] = field(default_factory=dict)
     _keys: dict[str, str] = field(default_factory=dict)
 
@@ -146,7 +158,7 @@ def open_run(request: CaseRequest) -> Iterator[Run]:
         If a slide, a wish or the folder cannot be used; then nothing was written.
     """
     with ExitStack() as stack:
-        entered = _entered(request)
+        entered = entered_wishes(request)
         wishes = dict(zip(SOURCES, (request.options, entered, _preferences(request)), strict=True))
         ihc = stack.enter_context(
             open_slide(request.ihc, um_per_px=_first(wishes, "um_per_px_ihc"), option="--um-per-px-ihc")
@@ -156,12 +168,21 @@ def open_run(request: CaseRequest) -> Iterator[Run]:
             he = stack.enter_context(
                 open_slide(request.he, um_per_px=_first(wishes, "um_per_px_he"), option="--um-per-px-he")
             )
+        ours = of_this_slide(request, ihc.sha256())
+        used = ours and _first(wishes, "corrections") is not False
+        said = _said(request, ihc, he) if used else Corrections()
+        if not used:
+            drawn = {name: getattr(request.recipe, name) for name in FILES}
+            wishes["case"] = replace(entered, **drawn)
+            entered = entered if ours else wishes["case"]
         paths = {name: path for name in FILES if (path := _first(wishes, name)) is not None}
         models = _models(wishes, ihc, he, drawn="roi" in paths)
-        plan = _plan(wishes, ihc, he, paths, models)
+        plan = _plan(wishes, ihc, he, (paths, models), said.key)
         files = CaseFiles(writable_folder(request.out))
         stack.enter_context(FolderLock(files.stages / "lock", files.folder.name))
+        entered = replace(entered, **paths)
         run = Run(plan=plan, ihc=ihc, he=he, files=files, paths=paths, models=models, entered=entered)
+        run.said = said
         run.finished = _taken_up(run, restart=request.restart)
         yield run
 
@@ -190,13 +211,20 @@ def _check_device(wish: str | None) -> None:
         pick_device(str(wish))
 
 
+def _said(request: CaseRequest, ihc: Slide, he: Slide | None) -> Corrections:
+    _ = ihc.um_per_px, None if he is None else he.um_per_px
+    sha256 = {"ihc": ihc.sha256()} if he is None else {"ihc": ihc.sha256(), "he": he.sha256()}
+    return Corrections.read(CaseFiles(request.corrections or request.out), sha256)
+
+
 def _plan(
     wishes: Mapping[str, Wishes],
     ihc: Slide,
     he: Slide | None,
-    paths: Mapping[str, Path],
-    models: Mapping[str, ModelEntry],
+    parts: tuple[Mapping[str, Path], Mapping[str, ModelEntry]],
+    said: str,
 ) -> Plan:
+    paths, models = parts
     if he is not None:
         _ = he.um_per_px  # a missing pixel size is told before long files are hashed
     facts = _facts(ihc), None if he is None else _facts(he)
@@ -206,7 +234,7 @@ def _plan(
         )
     files = {name: _file_facts(path) for name, path in paths.items()}
     specs = {name: entry.spec for name, entry in models.items()}
-    return resolve(wishes, ihc=facts[0], he=facts[1], files=files, models=specs)
+    return resolve(wishes, ihc=facts[0], he=facts[1], files=files, models=specs, said=said)
 
 
 def _facts(slide: Slide) -> SlideFacts:
@@ -231,35 +259,6 @@ def _preferences(request: CaseRequest) -> Wishes:
     return read_preferences() if request.preferences is None else request.preferences
 
 
-def _record(files: CaseFiles) -> Path:
-    """Return the file that says whose case this is, from the start of its first run."""
-    return files.stages / "case.json"
-
-
-def _record_of(files: CaseFiles) -> dict[str, Any] | None:
-    """Return slides (hash by role) and settings of the case in a folder; None where there is none.
-
-    A case that was handed on may lack the stages: then its manifest says the same. A run that ended before
-    its first stage, as one does that refuses its slides, made no case.
-    """
-    if _record(files).is_file() and any(path.is_dir() for path in files.stages.iterdir()):
-        found: dict[str, Any] = read_json(_record(files))
-        return found
-    if not files.manifest.is_file():
-        return None
-    manifest = read_json(files.manifest)
-    if not isinstance(manifest, dict) or manifest.get("schema") != CASE_SCHEMA:
-        return None
-    slides = {slide["role"]: slide["sha256"] for slide in manifest["slides"]}
-    return {"slides": slides, "settings": manifest["settings"]}
-
-
-def _entered(request: CaseRequest) -> Wishes:
-    """Return what was entered for this case before, overlaid with what is entered now."""
-    before = None if request.restart else _record_of(CaseFiles(request.out))
-    return Wishes.of({**(before or {"settings": {}})["settings"], **request.recipe.given()}, "the case")
-
-
 def _taken_up(run: Run, *, restart: bool) -> Report | None:
     """Check whose folder it is; return the finished report of an equal run, or clear the way for this one."""
     slides: dict[str, str] = {role: slide.sha256 for role, slide in run.plan.slides.items()}
@@ -271,7 +270,8 @@ def _taken_up(run: Run, *, restart: bool) -> Report | None:
     if (report := _finished(run)) is not None:
         return report
     _withdraw(run.files)
-    write_json(_record(run.files), {"slides": slides, "settings": plain_wishes(run.entered)})
+    keep_inputs(run.files, run.entered)
+    write_json(record_file(run.files), {"slides": slides, "settings": plain_wishes(run.entered)})
     for slide, facts in ((run.ihc, run.plan.ihc), (run.he, run.plan.he)):
         if slide is not None and facts is not None:
             remember_slide(facts.sha256, slide.path)
@@ -280,7 +280,7 @@ def _taken_up(run: Run, *, restart: bool) -> Report | None:
 
 def _check_owner(files: CaseFiles, slides: Mapping[str, str]) -> None:
     """Refuse a folder that holds another case, or files of other programs under our names."""
-    record, name = _record_of(files), files.folder.name
+    record, name = record_of(files), files.folder.name
     if record is not None and record["slides"] != slides:
         raise UsageError(
             f"{name} holds a case of other slides: choose another folder with --out, "
@@ -292,12 +292,6 @@ def _check_owner(files: CaseFiles, slides: Mapping[str, str]) -> None:
             f"{name} holds {strangers[0]}, which is not of a case: choose another folder with --out, "
             "or --restart to replace it"
         )
-
-
-def plain_wishes(wishes: Wishes) -> dict[str, Any]:
-    """Return what may stay in the case: no paths, since folders may name people."""
-    plain = {name: value for name, value in wishes.given().items() if name not in FILES}
-    return {name: value for name, value in plain.items() if name not in MODELS or is_plain_name(value)}
 
 
 def _finished(run: Run) -> Report | None:
@@ -327,7 +321,7 @@ def _keep_work_of_people(files: CaseFiles, ihc: str) -> None:
     """Leave corrections and their log where they are, or put them aside where they are of another slide."""
     record = None
     with suppress(CaseError):
-        record = _record_of(files)
+        record = record_of(files)
     if record is not None and record["slides"].get("ihc") == ihc:
         return
     for path in (files.review, files.edits):
@@ -342,4 +336,4 @@ def _forget(files: CaseFiles) -> None:
     for path in files.stages.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-    _record(files).unlink(missing_ok=True)
+    record_file(files).unlink(missing_ok=True)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from napari_her2.pipeline.assemble import Findings, make_report
 from napari_her2.pipeline.calibrating import set_thresholds
+from napari_her2.pipeline.correcting import correct_cells
 from napari_her2.pipeline.deliver import deliver, write_evidence
 from napari_her2.pipeline.finding import find_cells, measure_stain
-from napari_her2.pipeline.gate import Gate, apply_gate
+from napari_her2.pipeline.gate import Gate
 from napari_her2.pipeline.pair import check_slides
 from napari_her2.pipeline.pixels import segment_tumour
 from napari_her2.pipeline.run import open_run
@@ -62,17 +63,18 @@ def score_case(request: CaseRequest) -> Steps[Report]:
         mapping = yield from align(run, tissue)
         tumour = yield from find_tumour(run, tissue, drawn, mapping)
         pieces = yield from name_pieces(run, tissue, mapping)
-        gate = Gate.of(pieces, drawn, tumour, mapping)
+        gate = Gate.of(pieces, drawn, tumour, mapping, run.said)
         stain = yield from measure_stain(run, pieces)
         yield from set_thresholds(run, pieces, stain)
-        cells = apply_gate((yield from find_cells(run, gate, stain)), gate)
+        counted = yield from correct_cells(run, gate, (yield from find_cells(run, gate, stain)))
+        cells = counted.cells
         patches = yield from look_at_patches(run, gate, cells, tissue.get("he"))
         pixels = yield from segment_tumour(run, gate)
         verdict = judge(run, cells, patches["ihc"], gate, looks, pixels)
-        areas_mm2 = yield from write_evidence(run, gate, cells, patches, verdict)
+        areas_mm2 = yield from write_evidence(run, gate, counted, patches, verdict)
         found = Findings(
             gate=gate, stain=stain, cells=cells, patches=patches, pixels=pixels, verdict=verdict,
-            areas_mm2=areas_mm2,
+            areas_mm2=areas_mm2, edits=counted.edits,
         )  # fmt: skip
         report = make_report(run, found)
         deliver(run, report, gate, cells)

@@ -39,7 +39,10 @@ def run(arguments: argparse.Namespace) -> Answer:
         ihc=arguments.ihc,
         he=arguments.he,
         out=arguments.out,
-        options=Wishes(**{name: getattr(arguments, name) for name in WISHES}),
+        options=Wishes(
+            **{name: getattr(arguments, name) for name in WISHES},
+            corrections=False if arguments.without_corrections else None,
+        ),
         restart=arguments.restart,
     )
     report = follow(score_case(request), quiet=arguments.json)
