@@ -160,7 +160,13 @@ def test_align_then_map_points_there_and_back(
     pair: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mapping = tmp_path / "mapping.json"
-    found = run(capsys, "align", "--he", pair / "he.ome.tif", "--ihc", pair / "ihc.ome.tif", "--out", mapping)
+    both = ["--he", pair / "he.ome.tif", "--ihc", pair / "ihc.ome.tif", "--out", mapping]
+    table = ["--patches", tmp_path / "pairs.csv", "--matching", "area"]
+    found = run(capsys, "align", *both, *table)
+    with (tmp_path / "pairs.csv").open(newline="") as file:
+        shares = [float(row["weight"]) for row in csv.DictReader(file)]
+    assert found["patches"]["pairs"] == sum(share > 0 for share in shares) > 20
+    assert max(shares) <= 1
     assert found["schema"] == "napari-her2/mapping/1"
     assert {"kind", "residual_um_p50", "min_jacobian", "needs_review", "mirrored"} <= found.keys()
     (tmp_path / "in.csv").write_text('id,x,y,note\n007,500,600,"a, b"\n8,0,0,\n9,1279,1279,\n')

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from napari_her2.geometry import Affine
 from napari_her2.mapping import (
+    MATCHINGS,
     ChosenPatches,
     SlideFrame,
     match_patches,
     overlap_weights,
+    pair_table,
     paper_matching,
     soft_matching,
 )
@@ -173,3 +175,31 @@ def test_partner_lookup_and_grid_checks():
         ihc_patches(FRAME, [[1, 2], [1, 2]])
     with pytest.raises(ValueError, match="overlap"):
         ChosenPatches.of(PatchGrid.over(FRAME, 512, 0.25, overlap=0.5))
+
+
+@pytest.mark.parametrize("how", MATCHINGS)
+def test_the_table_holds_every_patch_and_its_partners(make_mapping, how):
+    mapping = warped(make_mapping, 4, 15.0)
+    he, ihc = he_patches(FRAME, he_patches().cells[:900]), ihc_patches(FRAME, ihc_patches().cells[200:])
+    table = pair_table(mapping, he, ihc, how)
+    paired = table["weight"] > 0
+    for side, grid in (("he", he), ("ihc", ihc)):
+        cells = np.column_stack([table[f"{side}_row"], table[f"{side}_col"]])
+        told = cells[cells[:, 0] >= 0]
+        assert set(map(tuple, told)) == set(map(tuple, grid.cells))
+        assert (cells[paired] >= 0).all()
+        if how in ("one-to-one", "paper"):
+            assert len(np.unique(cells[paired], axis=0)) == paired.sum()
+    assert np.isfinite(table["residual_um"][paired]).all()
+    assert np.isnan(table["residual_um"][~paired]).all()
+    at = np.column_stack([table["he_y"], table["he_x"]])[paired] * FRAME.um_per_px + he.patch_um / 2
+    partner = np.column_stack([table["ihc_y"], table["ihc_x"]])[paired] * FRAME.um_per_px + ihc.patch_um / 2
+    away = np.linalg.norm(mapping.he_to_ihc_um(at) - partner, axis=1)
+    assert away == pytest.approx(table["residual_um"][paired], abs=1e-6)
+
+
+def test_the_table_of_areas_gives_each_patch_its_shares(make_mapping):
+    ihc = ihc_patches(FRAME)
+    table = pair_table(make_mapping(Affine.translation(32.0, 0.0), FRAME, FRAME), ihc, ihc, "area")
+    one = (table["he_row"] == 5) & (table["he_col"] == 5)
+    assert dict(zip(table["ihc_row"][one], table["weight"][one], strict=True)) == {5: 0.75, 6: 0.25}

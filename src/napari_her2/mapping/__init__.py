@@ -13,6 +13,7 @@ from napari_her2.mapping.matching import (
     paper_matching,
     soft_matching,
 )
+from napari_her2.mapping.pairs import MATCHINGS, MatchingName, pair_table
 from napari_her2.mapping.refit import leave_one_out_um, refit
 from napari_her2.mapping.registration import register, register_images
 from napari_her2.mapping.settings import MappingSettings
@@ -20,11 +21,13 @@ from napari_her2.mapping.slide_mapping import MappingQuality, SlideMapping
 from napari_her2.mapping.stored import load_mapping, save_mapping
 
 __all__ = [
+    "MATCHINGS",
     "UNSURE",
     "ChosenPatches",
     "Landmarks",
     "MappingQuality",
     "MappingSettings",
+    "MatchingName",
     "PatchMatching",
     "SlideFrame",
     "SlideMapping",
@@ -37,6 +40,7 @@ __all__ = [
     "load_mapping",
     "match_patches",
     "overlap_weights",
+    "pair_table",
     "paper_matching",
     "read_landmarks",
     "refit",

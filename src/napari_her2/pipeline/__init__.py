@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_her2.pipeline.again import Rerun, rerun_case
 from napari_her2.pipeline.pages import PAGES, write_case_page
 from napari_her2.pipeline.pair import check_slides
+from napari_her2.pipeline.patches import patches_with_tissue
 from napari_her2.pipeline.prediction import PredictRequest, predict_slide
 from napari_her2.pipeline.recount import Recount, judged_cells, recount
 from napari_her2.pipeline.request import CaseRequest, Wishes, read_preferences
@@ -19,6 +20,7 @@ __all__ = [
     "Wishes",
     "check_slides",
     "judged_cells",
+    "patches_with_tissue",
     "predict_slide",
     "read_preferences",
     "recount",

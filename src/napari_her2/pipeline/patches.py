@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from napari_her2.slides import Slide
     from napari_her2.tissue import TissueMask, TumourRaster
 
-__all__ = ["UNSURE", "empty_table", "he_patches", "ihc_patches", "match_patches", "patch_counts"]
+__all__ = [
+    "UNSURE",
+    "empty_table",
+    "he_patches",
+    "ihc_patches",
+    "match_patches",
+    "patch_counts",
+    "patches_with_tissue",
+]
 
 LEAST_TISSUE: Final = 0.1
 LEAST_CELLS: Final = 5
@@ -42,13 +50,22 @@ def empty_table(grid: PatchGrid, slide: str, tissue: TissueMask) -> PatchTable:
     bottom, right = grid.stops(grid.cells).T
     n = len(row)
     nan, none, empty = np.full(n, np.nan), np.full(n, -1), np.full(n, "")
-    share = grid.mean_of(tissue.counted.astype(np.float32), tissue.level0_px)
+    share = _tissue_share(grid, tissue)
     return PatchTable.of(
         slide=np.full(n, slide), row=row, col=col, x=x, y=y, width=right - x, height=bottom - y,
         um_per_px=np.full(n, grid.um_per_px), tissue_fraction=share, tumour_probability=nan,
         p0=nan, p1=nan, p2=nan, p3=nan, score=empty, matched_row=none, matched_col=none,
         residual_um=nan, excluded=np.where(share < LEAST_TISSUE, "no_tissue", ""),
     )  # fmt: skip
+
+
+def _tissue_share(grid: PatchGrid, tissue: TissueMask) -> NDArray[np.float64]:
+    return grid.mean_of(tissue.counted.astype(np.float32), tissue.level0_px)
+
+
+def patches_with_tissue(grid: PatchGrid, tissue: TissueMask) -> NDArray[np.int64]:
+    """Grid (row, col) of the patches that take part in a matching: (n, 2)."""
+    return grid.cells[_tissue_share(grid, tissue) >= LEAST_TISSUE]
 
 
 def he_patches(slide: Slide, tissue: TissueMask, tumour: TumourRaster) -> PatchTable:
