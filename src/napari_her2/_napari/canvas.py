@@ -161,6 +161,15 @@ class CaseCanvas(Drawing):
         if turned:
             self.look_at("he", "ihc")
 
+    def remap(self, he_to_ihc: Affine, outlines: Mapping[str, Any]) -> None:
+        """Follow an alignment that was changed, without moving the camera."""
+        self._he_to_ihc = he_to_ihc
+        for key, role in (("outline", "ihc"), ("outline_he", "he")):
+            layer, rings = self.layer(key), outlines.get(role, ())
+            if layer is not None and len(rings) == len(layer.data):
+                layer.data = [np.vstack([ring, ring[:1]]) for ring in rings]
+        self.arrange()
+
     def clear_result(self) -> None:
         """Take the overlays of a case away."""
         with self._together():

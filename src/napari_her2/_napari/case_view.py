@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_her2._napari.refitting import Refit
     from napari_her2.case import CaseBundle, RasterName, Report
     from napari_her2.cells import CellTable
     from napari_her2.events import Steps
@@ -90,6 +91,8 @@ class CaseView:
         Further rasters: ``her2``, ``segmentation``, ``mapping_error``.
     disagreement : (ndarray of uint8, float) or None
         How many classes cells and pixels are apart, and its µm/px.
+    refit : Refit or None
+        What a person's pairs make of the alignment, if there are any.
     """
 
     folder: Path
@@ -103,6 +106,7 @@ class CaseView:
     table: CellTable | None = None
     rasters: dict[str, Multiscale] = field(default_factory=dict)
     disagreement: tuple[NDArray[np.uint8], float] | None = None
+    refit: Refit | None = None
 
     @property
     def he_to_ihc_um(self) -> Affine | None:
@@ -136,6 +140,7 @@ def load_case(folder: Path, *, cell_limit: int = 60000) -> Steps[CaseView]:
     yield Progress("opening", 3, 4, "parts")
     rasters = {name: found for name in RASTERS if (found := bundle.raster(name)) is not None}
     places = (SlidePlace(s.role, s.name, s.um_per_px, find_slide(s, folder)) for s in bundle.slides)
+    mapping = bundle.mapping()
     return CaseView(
         folder=folder,
         report=bundle.report,
@@ -144,11 +149,21 @@ def load_case(folder: Path, *, cell_limit: int = 60000) -> Steps[CaseView]:
         outlines=outlines,
         tumour=tumour,
         tumour_role=_slide_of(tumour),
-        mapping=bundle.mapping(),
+        mapping=mapping,
         table=table,
         rasters={str(name): raster for name, raster in rasters.items()},
         disagreement=_disagreement(rasters),
+        refit=None if mapping is None else _refit(bundle, mapping, outlines, _slide_of(tumour)),
     )
+
+
+def _refit(
+    bundle: CaseBundle, mapping: SlideMapping, outlines: dict[str, tuple[NDArray[np.float64], ...]], role: str
+) -> Refit | None:
+    from napari_her2._napari.refitting import restored, used_in
+
+    source: Any = role if role in ("he", "ihc") else "he"
+    return restored(bundle.folder, mapping, used_in(bundle, mapping), outlines=outlines, source=source)
 
 
 def _disagreement(rasters: Mapping[RasterName, Multiscale]) -> tuple[NDArray[np.uint8], float] | None:

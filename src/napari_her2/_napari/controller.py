@@ -22,12 +22,13 @@ from napari_her2.errors import Her2Error, UsageError
 from napari_her2.events import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_her2._napari.canvas import CaseCanvas
     from napari_her2._napari.case_view import CaseView
     from napari_her2._napari.preferences import Preferences
     from napari_her2._napari.preparing import Prepared
+    from napari_her2._napari.refitting import Refit
     from napari_her2._napari.session import SlideRole
     from napari_her2._napari.tiles import TileLoader
     from napari_her2.events import Event, Steps
@@ -199,10 +200,18 @@ class ScoreController:
             rings=self.tumour.rings(),
             preferences=self._preferences,
             mapping=session.mapping,
+            landmarks=None if session.refit is None else session.refit.landmarks,
         )
+
+    def remap(self, refit: Refit) -> None:
+        """Let all that is carried follow an alignment that was changed; results stay, and are out of date."""
+        self.session.refit = refit
+        self.canvas.remap(refit.mapping.affine_um, refit.outlines)
+        self.tumour.drawn()
 
     def _prepared(self, prepared: Prepared) -> None:
         if not self._closed:
+            self.session.refit = prepared.refit
             self.session.prepared = prepared
             self.canvas.show_prepared(prepared)
             self.tumour.drawn()
@@ -274,12 +283,12 @@ class ScoreController:
 
     def _opened(self, slides: tuple[OpenSlide, ...]) -> None:
         if self._closed:
-            _close(slides)
+            opening.close_slides(slides)
             return
         try:
             he, ihc = opening.assign(slides)
         except UsageError as error:
-            _close(slides)
+            opening.close_slides(slides)
             self._say(error)
             return
         self._clear_case()
@@ -315,6 +324,7 @@ class ScoreController:
 
     def _clear_case(self) -> None:
         """Forget all that was found on the slides before."""
+        self.session.refit = None
         self._clear_result()
         self.session.prepared, self.session.signed = None, ""
         self.session.live = self.session.field = None
@@ -324,8 +334,11 @@ class ScoreController:
         if not self._closed:
             self.session.live, word = None, view.report.reader
             self.session.signed = "" if word is None else word.score or "not scorable"
+            self.session.refit = view.refit
             self.session.result = view
             self.canvas.show_result(view)
+            if view.refit is not None and view.refit.changed:
+                self.canvas.remap(view.refit.mapping.affine_um, view.refit.outlines)
             self.tumour.drawn()
 
     def load(self, folder: Path, known: opening.Known = opening.NONE) -> Steps[_Opened]:
@@ -349,7 +362,7 @@ class ScoreController:
         """Show a case that :meth:`load` has read."""
         view, slides, missing = opened
         if self._closed:
-            _close(slides.values())
+            opening.close_slides(slides.values())
             return
         self._clear_case()
         for role in ROLES:
@@ -368,21 +381,4 @@ def _heard(controller: ScoreController, turn: int, tell: Callable[..., None], *w
     if turn == controller._turn:
         tell(*what)
         return
-    for slide in _slides_in(what):
-        slide.pyramid.close()
-
-
-def _slides_in(values: Iterable[Any]) -> list[OpenSlide]:
-    """Return the slides among values that may be nested in tuples and dictionaries."""
-    found = []
-    for value in values:
-        if isinstance(value, OpenSlide):
-            found.append(value)
-        elif isinstance(value, tuple | dict):
-            found += _slides_in(value.values() if isinstance(value, dict) else value)
-    return found
-
-
-def _close(slides: Iterable[OpenSlide]) -> None:
-    for slide in slides:
-        slide.pyramid.close()
+    opening.close_slides(opening.slides_in(what))

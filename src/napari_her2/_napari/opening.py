@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,13 +20,20 @@ from napari_her2.errors import UsageError
 from napari_her2.events import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from napari_her2._napari.tiles import TileLoader
     from napari_her2.events import Steps
     from napari_her2.slides import Slide
 
-__all__ = ["assign", "default_case_folder", "open_for_window", "open_slides"]
+__all__ = [
+    "assign",
+    "close_slides",
+    "default_case_folder",
+    "open_for_window",
+    "open_slides",
+    "slides_in",
+]
 
 THUMBNAIL_PX = 512
 
@@ -126,3 +133,20 @@ def default_case_folder(ihc: Path, preferred: str = "") -> Path:
     home = Path(preferred).expanduser() if preferred else ihc.parent
     stem = ihc.name.split(".", maxsplit=1)[0] or ihc.stem
     return home / f"{stem}-her2"
+
+
+def slides_in(values: Iterable[Any]) -> list[OpenSlide]:
+    """Return the slides among values that may be nested in tuples and dictionaries."""
+    found = []
+    for value in values:
+        if isinstance(value, OpenSlide):
+            found.append(value)
+        elif isinstance(value, tuple | dict):
+            found += slides_in(value.values() if isinstance(value, dict) else value)
+    return found
+
+
+def close_slides(slides: Iterable[OpenSlide]) -> None:
+    """Close slides that nobody shows."""
+    for slide in slides:
+        slide.pyramid.close()

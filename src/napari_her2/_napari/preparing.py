@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_her2._napari.refitting import Refit
     from napari_her2.events import Steps
     from napari_her2.exchange import Area
     from napari_her2.mapping import SlideMapping
     from napari_her2.pipeline import CaseRequest
+    from napari_her2.pipeline.run import Run
     from napari_her2.tissue import Piece
 
 __all__ = ["Prepared", "outlines_um", "prepare"]
@@ -40,12 +42,15 @@ class Prepared:
     pieces : tuple of Piece
         Pieces of tissue on the IHC.
     ihc_um_per_px : float
+    refit : Refit or None
+        What a person's pairs make of the alignment, if there are any.
     """
 
     mapping: SlideMapping | None
     outlines: Rings = field(default_factory=dict)
     pieces: tuple[Piece, ...] = ()
     ihc_um_per_px: float = 1.0
+    refit: Refit | None = None
 
 
 def prepare(request: CaseRequest) -> Steps[Prepared]:
@@ -69,12 +74,23 @@ def prepare(request: CaseRequest) -> Steps[Prepared]:
         pieces = yield from name_pieces(run, tissue, mapping)
         sizes = {str(role): slide.um_per_px for role, slide in run.plan.slides.items()}
         areas = tumour_areas(Gate.of(pieces, drawn, tumour, mapping))
+        outlines = outlines_um(areas, sizes)
         return Prepared(
             mapping=mapping,
-            outlines=outlines_um(areas, sizes),
+            outlines=outlines,
             pieces=pieces.piece_list,
             ihc_um_per_px=sizes["ihc"],
+            refit=None if mapping is None else _refit(run, mapping, outlines),
         )
+
+
+def _refit(run: Run, mapping: SlideMapping, outlines: Rings) -> Refit | None:
+    from napari_her2._napari.refitting import restored
+    from napari_her2.mapping import read_landmarks
+
+    path = run.paths.get("landmarks")
+    used = None if path is None else read_landmarks(path)
+    return restored(run.files.folder, mapping, used, outlines=outlines, source="he")
 
 
 def outlines_um(areas: Iterable[Area], um_per_px: Mapping[str, float]) -> Rings:

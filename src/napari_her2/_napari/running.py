@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_her2._napari.roi import Ring
     from napari_her2._napari.session import EngineChoice, OpenSlide, RunSettings, SlideRole
     from napari_her2.events import Steps
-    from napari_her2.mapping import SlideMapping
+    from napari_her2.mapping import Landmarks, SlideMapping
     from napari_her2.pipeline import CaseRequest, Wishes
 
 __all__ = ["CaseRun"]
@@ -40,6 +40,8 @@ class CaseRun:
     preferences : Preferences
     mapping : SlideMapping or None
         As far as it is known; carries areas that were drawn on both slides to one of them.
+    landmarks : Landmarks or None
+        Pairs that a person set; empty takes back those of an earlier run, None leaves them.
     """
 
     ihc: OpenSlide
@@ -49,6 +51,7 @@ class CaseRun:
     rings: tuple[Ring, ...]
     preferences: Preferences
     mapping: SlideMapping | None = None
+    landmarks: Landmarks | None = None
 
     def __call__(self) -> Steps[CaseView]:
         """Score the case and read it back for the window."""
@@ -75,6 +78,7 @@ class CaseRun:
             um_per_px_he=None if self.he is None else self.he.given_um_per_px,
             rule=self.settings.rule,
             roi=self._roi(),
+            landmarks=self._landmarks(),
             ish=dict(self.settings.ish) or None,
             pieces=dict(self.settings.pieces) or None,
             specimen=dict(self.settings.specimen) or None,
@@ -87,6 +91,7 @@ class CaseRun:
             recipe=recipe,
             preferences=self._preferences(),
             restart=self.settings.restart,
+            forget=("landmarks",) if self.landmarks is not None and not len(self.landmarks) else (),
         )
 
     def _preferences(self) -> Wishes:
@@ -100,6 +105,19 @@ class CaseRun:
             if getattr(self.preferences, name) != getattr(default, name)
         }
         return replace(wishes, **changed)
+
+    def _landmarks(self) -> Path | None:
+        """Write the pairs into the case, from where the run takes them."""
+        if self.he is None or self.landmarks is None or not len(self.landmarks):
+            return None
+        from napari_her2._napari.refitting import landmarks_file
+        from napari_her2.mapping import write_landmarks
+        from napari_her2.store import writable_folder
+
+        path = landmarks_file(self.folder)
+        writable_folder(path.parent, "the case's folder")
+        write_landmarks(self.landmarks, path)
+        return path
 
     def _roi(self) -> Path | None:
         if not any(ring.counts for ring in self.rings):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_her2._napari.placing import Arrangement
     from napari_her2._napari.preparing import Prepared
     from napari_her2._napari.pyramid import TilePyramid
+    from napari_her2._napari.refitting import Refit
     from napari_her2.case import WorklistCase
     from napari_her2.mapping import SlideMapping
 
@@ -144,6 +145,7 @@ class Session:
     activity: Activity = "idle"
     progress: RunProgress = field(default_factory=RunProgress)
     prepared: Prepared | None = None
+    refit: Refit | None = None
     result: CaseView | None = None
     cases: tuple[WorklistCase, ...] = ()
     case_name: str | None = None
@@ -158,7 +160,9 @@ class Session:
 
     @property
     def mapping(self) -> SlideMapping | None:
-        """H&E to IHC, once it is known."""
+        """H&E to IHC, once it is known; through the pairs that a person set."""
+        if self.refit is not None:
+            return self.refit.mapping
         if self.result is not None and self.result.mapping is not None:
             return self.result.mapping
         return None if self.prepared is None else self.prepared.mapping
@@ -166,9 +170,16 @@ class Session:
     @property
     def outlines(self) -> dict[str, tuple[Any, ...]]:
         """Rings of the tumour area by slide, proposed or scored, in that slide's µm."""
+        if self.refit is not None:
+            return self.refit.outlines
         if self.result is not None:
             return self.result.outlines
         return {} if self.prepared is None else self.prepared.outlines
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the alignment was changed after the case was scored with it."""
+        return self.result is not None and self.refit is not None and self.refit.changed
 
     @property
     def busy(self) -> bool:

@@ -101,6 +101,8 @@ def _score(session: Session) -> Step:
     if session.result is None:
         return Step("to do", "to do")
     report = session.result.report
+    if session.outdated:
+        return Step("needs you", "out of date", "The alignment was changed after scoring: score again.")
     if not report.scorable:
         return Step("needs you", "not scorable", report.call.reason)
     words = str(report.call.score)

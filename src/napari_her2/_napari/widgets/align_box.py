@@ -79,8 +79,14 @@ def _words(session: Session) -> str:
     if mapping is None:
         return "Not aligned yet. Scoring aligns as well; align now to see the slides linked."
     mirrored = ", one slide is face down" if mapping.mirrored else ""
+    pairs = "" if session.refit is None else _pair_words(len(session.refit.landmarks), session.outdated)
     return (
         f"{mapping.kind.capitalize()}{mirrored}. Error {mapping.residual_um_p50:.0f} µm in the middle, "
         f"{mapping.residual_um_p90:.0f} µm for nine in ten places; {100 * mapping.overlap_fraction:.0f} % of "
-        f"the tissue is on both slides."
+        f"the tissue is on both slides.{pairs}"
     )
+
+
+def _pair_words(count: int, outdated: bool) -> str:
+    pairs = f" Bent through your {count} pair{'s' * (count > 1)}." if count else ""
+    return f"{pairs} Changed after scoring: score again." if outdated else pairs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["CasePanel"]
 
 WIDTH_PX = 372
+OUTDATED = "Out of date: the alignment was changed; score again"
 
 WATCHED = (
     "he", "ihc", "settings", "tumour", "activity", "arrangement", "blend", "prepared", "signed", "reader",
+    "refit",
 )  # fmt: skip
 
 
@@ -78,7 +81,7 @@ class CasePanel(Docked):
         session, control = self.session, self.controller
         self.watch(self._show_session, *WATCHED)
         self.watch(self._show_progress, "progress")
-        self.watch(self._show_result, "result", "live")
+        self.watch(self._show_result, "result", "live", "refit")
         self.watch(self._show_message, "message")
         self.slides.opened.connect(control.open)
         self.slides.swapped.connect(control.swap)
@@ -148,7 +151,10 @@ class CasePanel(Docked):
             live = self.session.live
             said = live is not None and (live.changed or self.session.settings.ish)
             view = score_view(live.report if live is not None and said else result.report)
-            self.result.show_view(with_live(view, live), () if live is None else flip_words(live.flips))
+            view = with_live(view, live)
+            if self.session.outdated:
+                view = replace(view, heading=OUTDATED)
+            self.result.show_view(view, () if live is None else flip_words(live.flips))
         else:
             self.result.show_nothing()
         self._show_session()
