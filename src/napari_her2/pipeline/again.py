@@ -36,10 +36,13 @@ class Rerun:
         Places in the report, ``place: before, now``; tables as ``cells`` and ``patches``.
     versions_differ : bool
         Whether the program or a library is of another version, which may explain differences.
+    corrected_since : bool
+        Whether people corrected the case after it was scored: the second run has that in its numbers.
     """
 
     differences: tuple[str, ...]
     versions_differ: bool
+    corrected_since: bool = False
 
     @property
     def same(self) -> bool:
@@ -82,7 +85,8 @@ def rerun_case(
         )
     versions = [r["provenance"].pop("versions") for r in (before, now)]
     found = [*_differences("", _numbers(before), _numbers(now)), *_tables(bundle, read_case(out))]
-    return Rerun(tuple(found), versions[0] != versions[1])
+    edits = [report["provenance"]["edits"] for report in (before, now)]
+    return Rerun(tuple(found), versions[0] != versions[1], edits[0] != edits[1])
 
 
 def _found(bundle: CaseBundle, role: SlideRole, given: Path | None) -> Path:

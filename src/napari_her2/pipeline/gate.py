@@ -159,8 +159,10 @@ class Gate:
             if self.roi is not None:
                 for left_out in self.roi.reasons(points).values():
                     open_ &= ~left_out
-            sure[tuple(places.T)] = open_ & (depth >= error)
-            unsure[tuple(places.T)] = open_ & (np.abs(depth) < error)
+            words = self.words_at(points)
+            unsaid = words == UNSAID
+            sure[tuple(places.T)] = np.where(unsaid, open_ & (depth >= error), words == TUMOUR)
+            unsure[tuple(places.T)] = unsaid & open_ & (np.abs(depth) < error)
         return sure, unsure
 
     def wanted(self) -> NDArray[np.bool_]:

@@ -93,8 +93,11 @@ def _rerun(arguments: argparse.Namespace) -> Answer:
         "same": found.same,
         "differences": list(found.differences),
         "versions_differ": found.versions_differ,
+        "corrected_since": found.corrected_since,
     }
     why = " (other versions of the program or its libraries)" if found.versions_differ else ""
+    if found.corrected_since:
+        why = " (people corrected the case after it was scored: `score` it again)"
     text = "the same numbers" if found.same else "\n".join((f"different{why}:", *found.differences))
     return Answer(data, text, 0 if found.same else CHANGED)
 
