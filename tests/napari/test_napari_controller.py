@@ -239,6 +239,30 @@ def test_drawn_area_confirms_and_goes_to_the_pipeline(
     np.testing.assert_allclose(he_area.outline, on_he / 0.5, atol=0.01)
 
 
+def test_an_area_is_logged_kept_and_forgotten_only_when_cleared(
+    rig: Rig, pair: tuple[Path, Path], case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_her2.review import ReviewLog
+
+    asked = fake_pipeline(monkeypatch, case)
+    rig.open(*pair)
+    rig.control.change(case_folder=tmp_path / "new", corrections=False)
+    rig.control.tumour.draw()
+    rig.canvas.drawing().add_polygons(np.array([(100, 200), (100, 400), (300, 400)]))  # type: ignore[union-attr]
+    for _ in range(2):
+        rig.control.run()
+        rig.jobs.finish()
+    said = ReviewLog(tmp_path / "new" / "review.jsonl").of("tumour_area")
+    assert [entry["after"] for entry in said] == [{"areas": 1, "left_out": 0}], "told once, not by every run"
+    assert (asked[-1].options.corrections, asked[-1].forget) == (False, ())
+    rig.control.change(corrections=True)
+    rig.control.tumour.clear()
+    rig.control.run()
+    rig.jobs.finish()
+    assert (asked[-1].options.corrections, asked[-1].recipe.roi, asked[-1].forget) == (None, None, ("roi",))
+    assert not rig.session.settings.forget_area, "the run that was asked to forget has done so"
+
+
 def test_overlaid_puts_he_over_ihc_by_the_mapping(rig: Rig, case: Path) -> None:
     rig.open(case)
     view: Any = rig.session.result

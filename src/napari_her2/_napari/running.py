@@ -89,10 +89,17 @@ class CaseRun:
             he=None if self.he is None else self.he.path,
             out=self.folder,
             recipe=recipe,
+            options=Wishes() if self.settings.corrections else Wishes(corrections=False),
             preferences=self._preferences(),
             restart=self.settings.restart,
-            forget=("landmarks",) if self.landmarks is not None and not len(self.landmarks) else (),
+            spare_cores=1,
+            forget=self._forgotten(),
         )
+
+    def _forgotten(self) -> tuple[str, ...]:
+        """Return what an earlier run was given and a person took back."""
+        no_pairs = self.landmarks is not None and not len(self.landmarks)
+        return ("landmarks",) * no_pairs + ("roi",) * self.settings.forget_area
 
     def _preferences(self) -> Wishes:
         """Return the user's preferences: napari's where they were changed, else those of the file."""
@@ -125,8 +132,21 @@ class CaseRun:
         sizes: dict[SlideRole, float] = {"ihc": self.ihc.um_per_px or 1.0}
         if self.he is not None:
             sizes["he"] = self.he.um_per_px or 1.0
-        write_rings(self.folder / DRAWN, on_one_slide(self.rings, self.mapping), sizes)
-        return self.folder / DRAWN
+        path = self.folder / DRAWN
+        before = path.read_bytes() if path.is_file() else b""
+        write_rings(path, on_one_slide(self.rings, self.mapping), sizes)
+        if path.read_bytes() != before:
+            self._log_area()
+        return path
+
+    def _log_area(self) -> None:
+        """Note who drew or confirmed the tumour area, and when."""
+        from napari_her2.review import ReviewLog
+
+        counted = [ring for ring in self.rings if ring.counts]
+        after = {"areas": len(counted), "left_out": len(self.rings) - len(counted)}
+        log = ReviewLog(self.folder / "review.jsonl", self.preferences.reader)
+        log.append({"act": "tumour_area", "after": after})
 
 
 def engine_wishes(choice: EngineChoice | None) -> dict[str, Any]:

@@ -29,11 +29,14 @@ __all__ = [
     "RunSettings",
     "Session",
     "SlideRole",
+    "Tool",
     "Tumour",
 ]
 
 SlideRole = Literal["he", "ihc"]
 Activity = Literal["idle", "opening", "aligning", "running"]
+Tool = Literal["", "pairs", "ruler"]
+"""What the mouse does on the canvas besides moving the slide."""
 
 EngineChoice = Literal["classical", "transformer", "both"]
 
@@ -103,6 +106,8 @@ class RunSettings:
     specimen: tuple[tuple[str, Any], ...] = ()
     ish: tuple[tuple[str, Any], ...] = ()
     pieces: tuple[tuple[str, str], ...] = ()
+    corrections: bool = True
+    forget_area: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +139,10 @@ class Message:
 
 @dataclass
 class Session:
-    """State of one panel; every change of a field emits ``events.<field>``."""
+    """State of one panel; every change of a field emits ``events.<field>``.
+
+    ``circle_um`` is the diameter of the field that is counted under the cursor; 0 counts what is in view.
+    """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
@@ -153,6 +161,8 @@ class Session:
     message: Message | None = None
     arrangement: Arrangement = "side"
     blend: float = 1.0
+    tool: Tool = ""
+    circle_um: float = 0.0
 
     signed: str = ""
     live: LiveScore | None = None
@@ -180,6 +190,14 @@ class Session:
     def outdated(self) -> bool:
         """Whether the alignment was changed after the case was scored with it."""
         return self.result is not None and self.refit is not None and self.refit.changed
+
+    @property
+    def area_kept(self) -> bool:
+        """Whether the case remembers a tumour area of a person, which the next run takes again."""
+        if self.result is None or self.tumour.rings or self.settings.forget_area:
+            return False
+        roi = self.result.report.provenance.settings.get("roi") or {}
+        return bool(roi.get("value"))
 
     @property
     def busy(self) -> bool:

@@ -80,6 +80,8 @@ def _tumour(session: Session) -> Step:
     if rings:
         words = f"confirmed, {session.tumour.mm2:.2f} mm²"
         return Step("done", words, "Your area is what counts.")
+    if session.settings.forget_area and session.result is not None:
+        return Step("needs you", "cleared", "Score again, then confirm the new proposal.")
     if session.result is not None and not session.result.report.provisional:
         return Step("done", "confirmed", "A person's area was scored.")
     if session.outlines:

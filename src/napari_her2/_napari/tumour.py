@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_her2._napari.roi import AREA_CLASSES, Ring, carried, mm2_of, on_one_slide
@@ -29,6 +30,7 @@ class TumourControl:
 
     def draw(self, name: str = AREA_CLASSES[0]) -> None:
         """Let the person draw an area of a class."""
+        self._forget_area(False)
         self.canvas.draw_tumour(name)
         self.drawn()
 
@@ -42,18 +44,25 @@ class TumourControl:
 
     def confirm(self) -> None:
         """Take the proposal as it is; what was drawn needs no confirmation."""
+        self._forget_area(False)
         self._confirmed = bool(self.session.outlines) and not self._drawn()
         self.drawn()
 
     def clear(self) -> None:
-        """Take back what was drawn or confirmed."""
+        """Take back what was drawn or confirmed, also in an earlier run; the next run proposes anew."""
         self._confirmed = False
+        self._forget_area(True)
         self.canvas.clear_drawing()
         self.drawn()
+
+    def _forget_area(self, forget: bool) -> None:
+        if self.session.settings.forget_area != forget:
+            self.session.settings = replace(self.session.settings, forget_area=forget)
 
     def forget(self) -> None:
         """Other slides: nothing is confirmed any more."""
         self._confirmed = False
+        self._forget_area(False)
 
     def drawn(self) -> None:
         """Take note of what is drawn, and show it on the other slide as well."""

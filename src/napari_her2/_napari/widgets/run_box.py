@@ -63,6 +63,12 @@ class RunBox(Section):
         self.restart = QCheckBox("Start over")
         self.restart.setToolTip("Forget what the case's folder holds of an earlier run")
         self.restart.toggled.connect(lambda on: self.changed.emit({"restart": on}))
+        self.corrections = QCheckBox("Use corrections")
+        self.corrections.setToolTip(
+            "Count with what people corrected in this case: masks, areas, cells, the tumour area. "
+            "Switched off, nothing of it is deleted."
+        )
+        self.corrections.toggled.connect(lambda on: self.changed.emit({"corrections": on}))
         self.engines = QComboBox()
         for name, (words, tip) in ENGINES.items():
             self.engines.addItem(words, name)
@@ -97,13 +103,14 @@ class RunBox(Section):
         grid.addWidget(self.folder, 2, 1)
         grid.addWidget(self.folder_button, 2, 2)
         grid.setColumnStretch(1, 1)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.restart)
-        buttons.addStretch(1)
+        ticks, buttons = QHBoxLayout(), QHBoxLayout()
+        ticks.addWidget(self.corrections)
+        ticks.addWidget(self.restart)
+        ticks.addStretch(1)
         buttons.addWidget(self.cancel_button)
         buttons.addWidget(self.run_button, 1)
-        self.body.addLayout(grid)
-        self.body.addLayout(buttons)
+        for part in (grid, ticks, buttons):
+            self.body.addLayout(part)
         for widget in (self.hint, self.headline, self.bar, self.detail, self.stages):
             self.body.addWidget(widget)
 
@@ -114,15 +121,19 @@ class RunBox(Section):
         self.folder.setToolTip("" if folder is None else str(folder))
         self.rules.setCurrentIndex(max(self.rules.findData(session.settings.rule), 0))
         self.engines.setCurrentIndex(max(self.engines.findData(session.settings.engine), 0))
-        self.restart.blockSignals(True)
-        self.restart.setChecked(session.settings.restart)
-        self.restart.blockSignals(False)
+        for tick, on in (
+            (self.restart, session.settings.restart),
+            (self.corrections, session.settings.corrections),
+        ):
+            tick.blockSignals(True)
+            tick.setChecked(on)
+            tick.blockSignals(False)
         why_not = session.why_not
         self.run_button.setEnabled(why_not is None)
         self.run_button.setToolTip("Score this case (Ctrl+Alt+R)")
         shown(self.hint, "" if session.busy else why_not or "")
         self.cancel_button.setVisible(session.busy)
-        for widget in (self.rules, self.engines, self.folder_button, self.restart):
+        for widget in (self.rules, self.engines, self.folder_button, self.restart, self.corrections):
             widget.setEnabled(not session.busy)
         for widget in (self.bar, self.headline):
             widget.setVisible(session.busy)

@@ -68,10 +68,10 @@ class TumourBox(Section):
         """Show whose area it is."""
         tumour, free = session.tumour, session.ihc is not None and not session.busy
         self.words.setText(_words(session))
-        proposal = bool(session.outlines) and not tumour.rings
+        proposal = bool(session.outlines) and not tumour.rings and not session.area_kept
         self.confirm_button.setEnabled(free and proposal)
         self.edit_button.setEnabled(free and bool(session.outlines))
-        self.clear_button.setEnabled(free and bool(tumour.rings or tumour.left_out))
+        self.clear_button.setEnabled(free and bool(tumour.rings or tumour.left_out or session.area_kept))
         for name, button in self.draw_buttons.items():
             button.setEnabled(free and (name == AREA_CLASSES[0] or bool(tumour.rings)))
 
@@ -82,6 +82,10 @@ def _words(session: Session) -> str:
         less = f" less {tumour.left_out} area{'s' * (tumour.left_out > 1)}" if tumour.left_out else ""
         areas = f"{tumour.rings} area{'s' * (tumour.rings > 1)}"
         return f"Yours: {areas}{less}, {tumour.mm2:.2f} mm². This is what is scored."
+    if session.area_kept:
+        return "The green outline is the area that a person confirmed; every new score takes it again."
+    if session.settings.forget_area and session.result is not None:
+        return "Cleared. Score again: the program then proposes an area anew."
     if session.outlines:
         return (
             "The green outline is the program's proposal. The score stays provisional until you confirm it."
