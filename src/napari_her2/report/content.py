@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_her2.report.blocks import Bars, Block, Bullets, CallBox, Pictures, Rows, Section, Sheet, Text
 from napari_her2.report.origin import mapping_blocks, model_blocks, origin_blocks, quality_blocks
+from napari_her2.report.people import people_blocks
 from napari_her2.report.template import template_blocks
 from napari_her2.report.words import CATEGORY_WORDS, EXCLUDED_WORDS, FLAG_WORDS, PROVISIONAL
 
@@ -59,7 +60,7 @@ def sheet_of(report: Report, parts: PageParts) -> Sheet:
         Section("Cells", _cells(report)),
         Section("In-situ hybridisation", _ish(report)),
         Section("Specimen and reader", _specimen(report)),
-        Section("Edits and overrides", _edits(report, parts.edits)),
+        Section("What people corrected and decided", people_blocks(report, parts.edits)),
         Section("Other views of the same staining", _others(report)),
         Section("Models that took part", model_blocks(report)),
         Section("Alignment of the two slides", mapping_blocks(report)),
@@ -187,33 +188,33 @@ def _ish(report: Report) -> tuple[Block, ...]:
 def _specimen(report: Report) -> tuple[Block, ...]:
     rows = [(name.replace("_", " "), value) for name, value in report.specimen if value is not None]
     if report.reader is not None:
-        rows += [(f"reader: {name}", value) for name, value in report.reader if value is not None]
+        rows += _reader(report.reader, report.provenance.started)
     return (Rows(tuple(rows)),) if rows else ()
 
 
-def _edits(report: Report, entries: Sequence[Mapping[str, Any]]) -> tuple[Block, ...]:
-    """One line per person and kind of act; what was decided about the score stands by itself."""
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for entry in (*report.provenance.edits, *entries):
-        groups.setdefault((str(entry.get("who", "-")), str(entry.get("act", "-"))), []).append(entry)
-    rows = tuple(
-        (who, act, len(found), str(found[0].get("time", "-")), _last_word(found[-1]))
-        for (who, act), found in groups.items()
-    )
-    return (Rows(rows, ("Who", "act", "times", "first", "last change"), numbers=(2,)),) if rows else ()
+READER_WORDS: Final = {
+    "score": "Reader's score",
+    "her2_status": "Reader's HER2 status",
+    "reader": "Signed by",
+    "time": "Signed at",
+    "blind": "Before seeing the program's score",
+    "reason": "Reason",
+}
 
 
-def _last_word(entry: Mapping[str, Any]) -> str:
-    before, after = entry.get("before"), entry.get("after")
-    said = f"{_short(before)} → {_short(after)}" if before is not None else _short(after)
-    return f"{said} ({entry['reason']})" if entry.get("reason") else said
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        value = ", ".join(f"{k} {_short(v)}" for k, v in value.items() if v not in (None, {}, ""))
-    text = "-" if value is None else str(value)
-    return text if len(text) <= 80 else text[:79] + "…"
+def _reader(reader: Any, started: str) -> list[tuple[str, Any]]:
+    """Return the signature in words; one that is older than the numbers is said to be."""
+    rows = []
+    for name, value in reader:
+        if value in (None, ""):
+            continue
+        said = {True: "yes", False: "no"}.get(value, value) if name == "blind" else value
+        if name == "time":
+            said = str(value)[:16].replace("T", " ")
+            if str(value) < started:
+                said += ", before this run: the numbers may have changed since"
+        rows.append((READER_WORDS.get(name, name.replace("_", " ")), said))
+    return rows
 
 
 def _others(report: Report) -> tuple[Block, ...]:
