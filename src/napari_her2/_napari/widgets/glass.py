@@ -1,4 +1,8 @@
-"""A sheet of glass over a canvas: linked cursor, legend, magnification; the mouse goes through it."""
+"""A pane of glass over a canvas: cursor, patches, pairs, ruler, legend and read-outs, painted by Qt.
+
+The mouse goes through it, unless a tool is held. No layer, no OpenGL: what is drawn here never touches the
+slide's pixels.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
-from qtpy.QtWidgets import QWidget
+from qtpy.QtGui import QPainter
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_her2._napari.widgets import painting
+from napari_her2._napari.widgets.painting import MARGIN_PX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from napari_her2._napari.hands import Hand, Mark
 
 __all__ = ["Glass", "Ring", "canvas_of"]
 
-MARGIN_PX = 10
-CHIP_PX = 12
 LEAST_RING_PX = 7.0
+REACH_PX = 11.0
+"""An end of a pair is taken hold of within this distance."""
+
+Place = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Ring:
     """A place on the other slide: world µm (row, col), radius in µm, and whether the slides share it."""
 
-    place: tuple[float, float]
+    place: Place
     radius_um: float
     inside: bool = True
 
@@ -50,11 +61,20 @@ class Glass(QWidget):
         self.viewer = viewer
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setMouseTracking(True)
         self._ring: Ring | None = None
         self._circle: Ring | None = None
         self._legend: tuple[tuple[str, str], ...] = ()
         self._lines: tuple[str, ...] = ()
+        self._told: tuple[str, ...] = ()
         self._title = ""
+        self._marks: tuple[Mark, ...] = ()
+        self._patch: tuple[tuple[Place, ...], bool] | None = None
+        self._measured: tuple[Place, Place, str] | None = None
+        self._hand: Hand | None = None
+        self._hovered: Callable[[Place], None] | None = None
+        self._pressed: QPointF | None = None
+        self._taken = self._moved = False
         canvas.installEventFilter(self)
         self.setGeometry(canvas.rect())
         self.show()
@@ -62,6 +82,7 @@ class Glass(QWidget):
 
     def leave(self) -> None:
         """Go away with what is painted."""
+        self.hold(None)
         parent = self.parent()
         if parent is not None:
             parent.removeEventFilter(self)
@@ -69,32 +90,55 @@ class Glass(QWidget):
         self.setParent(None)
         self.deleteLater()
 
+    def hold(self, hand: Hand | None, hovered: Callable[[Place], None] | None = None) -> None:
+        """Give the mouse to a tool, or back to napari; ``hovered`` hears of it while it is ours."""
+        self._hand, self._hovered, self._pressed = hand, hovered, None
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, hand is None)
+        if hand is None:
+            self.unsetCursor()
+        else:
+            self.setCursor(Qt.CursorShape.CrossCursor)
+
     def show_ring(self, ring: Ring | None) -> None:
         """Show where the other slide's cursor lies, with its error as the radius; None hides it."""
-        if ring != self._ring:
-            self._ring = ring
-            self.update()
+        self._show("_ring", ring)
 
     def show_circle(self, circle: Ring | None) -> None:
         """Show the field that is counted."""
-        self._circle = circle
-        self.update()
+        self._show("_circle", circle)
+
+    def show_patch(self, corners: Sequence[Place] | None, *, matched: bool = True) -> None:
+        """Show the outline of a patch (world µm); None hides it."""
+        self._show("_patch", None if corners is None else (tuple(corners), matched))
+
+    def show_marks(self, marks: Sequence[Mark]) -> None:
+        """Show the ends of pairs that lie on this slide."""
+        self._show("_marks", tuple(marks))
+
+    def show_measured(self, line: tuple[Place, Place, str] | None) -> None:
+        """Show a measured line."""
+        self._show("_measured", line)
 
     def show_legend(self, entries: Sequence[tuple[str, str]]) -> None:
         """Show (colour, words) at the lower left; nothing for none."""
-        self._legend = tuple(entries)
-        self.update()
+        self._show("_legend", tuple(entries))
 
     def show_lines(self, *lines: str) -> None:
         """Show lines of text at the upper right."""
-        if lines != self._lines:
-            self._lines = lines
-            self.update()
+        self._show("_lines", lines)
+
+    def show_told(self, *lines: str) -> None:
+        """Show what lies under the cursor, at the upper left."""
+        self._show("_told", lines)
 
     def show_title(self, title: str) -> None:
         """Show which slide this is, at the upper left."""
-        self._title = title
-        self.update()
+        self._show("_title", title)
+
+    def _show(self, name: str, value: Any) -> None:
+        if value != getattr(self, name):
+            setattr(self, name, value)
+            self.update()
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Stay as large as the canvas."""
@@ -102,89 +146,97 @@ class Glass(QWidget):
             self.setGeometry(watched.rect())
         return False
 
-    def on_screen(self, place: tuple[float, float]) -> QPointF:
+    def on_screen(self, place: Place) -> QPointF:
         """Return where a place (world µm) is painted."""
-        camera = self.viewer.scene.camera
-        row, col = camera.center[-2:]
-        zoom = camera.zoom
+        (row, col), zoom = self._view()
         return QPointF(
             self.width() / 2 + (place[1] - col) * zoom, self.height() / 2 + (place[0] - row) * zoom
         )
+
+    def in_world(self, at: QPointF) -> Place:
+        """Return the place (world µm) that a point of the screen shows."""
+        (row, col), zoom = self._view()
+        return row + (at.y() - self.height() / 2) / zoom, col + (at.x() - self.width() / 2) / zoom
+
+    def _view(self) -> tuple[Place, float]:
+        camera = self.viewer.scene.camera
+        row, col = camera.center[-2:]
+        return (float(row), float(col)), float(camera.zoom)
+
+    def mousePressEvent(self, event: Any) -> None:
+        """Begin a drag of the tool, or of the slide."""
+        if self._hand is None or event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        at = event.position()
+        self._pressed, self._moved = at, False
+        self._taken = self._hand.press(self.in_world(at), REACH_PX / self._view()[1])
+
+    def mouseMoveEvent(self, event: Any) -> None:
+        """Drag with the tool, else move the slide; without a button, tell where the mouse is."""
+        at = event.position()
+        if self._pressed is None or self._hand is None:
+            if self._hovered is not None:
+                self._hovered(self.in_world(at))
+            return
+        away = at - self._pressed
+        self._moved |= abs(away.x()) + abs(away.y()) >= QApplication.startDragDistance() // 2
+        if self._moved and self._taken:
+            self._hand.drag(self.in_world(at))
+        elif self._moved:
+            (row, col), zoom = self._view()
+            self.viewer.scene.camera.center = (0.0, row - away.y() / zoom, col - away.x() / zoom)
+            self._pressed = at
+
+    def mouseReleaseEvent(self, event: Any) -> None:
+        """End the drag; a click is one that went nowhere."""
+        if self._pressed is None or self._hand is None:
+            return
+        self._pressed = None
+        if self._taken:
+            self._hand.release()
+        elif not self._moved:
+            self._hand.click(self.in_world(event.position()))
 
     def paintEvent(self, event: Any) -> None:
         """Paint all of it."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._circle is not None:
-            self._paint_circle(painter, self._circle)
-        if self._ring is not None:
-            self._paint_ring(painter, self._ring)
-        self._paint_legend(painter)
-        self._paint_texts(painter)
+        metrics = painting.metrics_of(painter, self.font())
+        self._paint_places(painter)
+        if self._legend:
+            painting.legend(painter, self._legend, metrics, self.height())
+        self._paint_texts(painter, metrics)
         painter.end()
 
-    def _paint_ring(self, painter: QPainter, ring: Ring) -> None:
-        at = self.on_screen(ring.place)
-        radius = max(ring.radius_um * self.viewer.scene.camera.zoom, LEAST_RING_PX)
-        colour = "#00d5ff" if ring.inside else "#9a9a9a"
-        style = Qt.PenStyle.SolidLine if ring.inside else Qt.PenStyle.DashLine
-        for width, shade in ((4.0, "#000000"), (2.0, colour)):
-            painter.setPen(QPen(QColor(shade), width, style))
-            painter.drawEllipse(at, radius, radius)
-            for dx, dy in ((4, 0), (0, 4)):
-                painter.drawLine(at - QPointF(dx, dy), at + QPointF(dx, dy))
+    def _paint_places(self, painter: QPainter) -> None:
+        zoom = self._view()[1]
+        if self._patch is not None:
+            corners, matched = self._patch
+            painting.patch(painter, [self.on_screen(corner) for corner in corners], matched=matched)
+        if self._circle is not None:
+            at = self.on_screen(self._circle.place)
+            painting.circle(painter, at, self._circle.radius_um * zoom, "#ffffff")
+        if self._ring is not None:
+            at, colour = self.on_screen(self._ring.place), "#00d5ff" if self._ring.inside else "#9a9a9a"
+            radius = max(self._ring.radius_um * zoom, LEAST_RING_PX)
+            painting.circle(painter, at, radius, colour, dashed=not self._ring.inside)
+            painting.cross(painter, at, 4.0, colour)
+        for one in self._marks:
+            painting.mark(painter, self.on_screen(one.place), one.words, one.kind)
+        if self._measured is not None:
+            start, end, words = self._measured
+            painting.line(painter, self.on_screen(start), self.on_screen(end), words)
 
-    def _paint_circle(self, painter: QPainter, circle: Ring) -> None:
-        at, radius = self.on_screen(circle.place), circle.radius_um * self.viewer.scene.camera.zoom
-        for width, shade in ((3.5, "#000000"), (1.6, "#ffffff")):
-            painter.setPen(QPen(QColor(shade), width))
-            painter.drawEllipse(at, radius, radius)
+    def _paint_texts(self, painter: QPainter, metrics: Any) -> None:
+        lines = ((self._title,) if self._title else ()) + self._told
+        self._paint_column(painter, metrics, lines, right=False)
+        self._paint_column(painter, metrics, self._lines, right=True)
 
-    def _paint_legend(self, painter: QPainter) -> None:
-        if not self._legend:
-            return
-        metrics = self._font(painter)
-        line = max(metrics.height(), CHIP_PX) + 3
-        width = CHIP_PX + 8 + max(metrics.horizontalAdvance(words) for _, words in self._legend)
-        top = self.height() - MARGIN_PX - line * len(self._legend)
-        self._backing(painter, QRectF(MARGIN_PX, top, width, line * len(self._legend)))
-        for row, (colour, words) in enumerate(self._legend):
-            y = top + row * line
-            painter.setPen(QPen(QColor("#ffffff"), 0.8))
-            painter.setBrush(QColor(colour))
-            painter.drawRect(QRectF(MARGIN_PX, y + (line - CHIP_PX) / 2, CHIP_PX, CHIP_PX))
-            painter.setPen(QColor("#ffffff"))
-            painter.drawText(
-                QRectF(MARGIN_PX + CHIP_PX + 6, y, width, line), Qt.AlignmentFlag.AlignVCenter, words
-            )
-
-    def _paint_texts(self, painter: QPainter) -> None:
-        metrics = self._font(painter)
-        if self._title:
-            box = QRectF(MARGIN_PX, MARGIN_PX, metrics.horizontalAdvance(self._title), metrics.height())
-            self._written(painter, box, self._title)
+    def _paint_column(self, painter: QPainter, metrics: Any, lines: Sequence[str], *, right: bool) -> None:
         top = float(MARGIN_PX)
-        for text in self._lines:
+        for text in lines:
             width = metrics.horizontalAdvance(text)
-            self._written(
-                painter, QRectF(self.width() - MARGIN_PX - width, top, width, metrics.height()), text
-            )
+            left = self.width() - MARGIN_PX - width if right else MARGIN_PX
+            painting.written(painter, QRectF(left, top, width, metrics.height()), text)
             top += metrics.height() + 6
-
-    def _written(self, painter: QPainter, box: QRectF, text: str) -> None:
-        self._backing(painter, box)
-        painter.setPen(QColor("#ffffff"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, text)
-
-    @staticmethod
-    def _backing(painter: QPainter, box: QRectF) -> None:
-        """Darken what lies behind words, so that they are read on any slide."""
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 165))
-        painter.drawRoundedRect(box.adjusted(-5, -3, 6, 3), 3, 3)
-
-    def _font(self, painter: QPainter) -> QFontMetricsF:
-        font = QFont(self.font())
-        font.setPointSizeF(9.5)
-        painter.setFont(font)
-        return QFontMetricsF(font)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from qtpy.QtCore import Qt, QTimer
@@ -15,11 +17,14 @@ from napari_her2._napari.linking import Link, LinkedCameras, centre_of
 from napari_her2._napari.widgets.arrange import bring_layer_docks, put_layer_docks_away
 from napari_her2._napari.widgets.docked import Docked
 from napari_her2._napari.widgets.glass import Glass, Ring
+from napari_her2._napari.widgets.pairs_view import PairsView
 from napari_her2._napari.widgets.partner import Partner
 from napari_her2._napari.widgets.parts import label
+from napari_her2.geometry import Affine
 
 if TYPE_CHECKING:
     import napari
+    from napari_her2._napari.session import SlideRole
 
 __all__ = ["LinkedDock"]
 
@@ -50,6 +55,9 @@ class LinkedDock(Docked):
         self.main_glass = self.studio.hud.glass
         self.glass.show_title("H&E")
         self.curtain = Partner(self.controller.canvas, self.studio.refresher)
+        self._mode = "off"
+        glasses: dict[SlideRole, Glass] = {"he": self.glass, "ihc": self.main_glass}
+        self.pairs = PairsView(self.studio.landmarks, glasses, self.place_of)
         self.cameras: LinkedCameras | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -60,6 +68,9 @@ class LinkedDock(Docked):
         for viewer, side in ((self.viewer, "ihc"), (self.partner, "he")):
             viewer.mouse_move_callbacks.append(self._callbacks(side))
         self.watch(self._relink, "he", "ihc", "result", "prepared")
+        self.watch(self._remap, "refit")
+        self.watch(self._take_up, "tool")
+        self.pairs.pane.gone_to.connect(self._go_to_pair)
         self._bind_keys()
         self._hidden = put_layer_docks_away(self.viewer)
         self._relink()
@@ -85,6 +96,11 @@ class LinkedDock(Docked):
             button.setToolTip(tip)
             button.clicked.connect(lambda _=False, side=side: self.turn(side))
             top.addWidget(button)
+        self.pairs_button = QPushButton("Pairs")
+        self.pairs_button.setCheckable(True)
+        self.pairs_button.setToolTip("Set places that belong together; the alignment follows (Ctrl+Alt+L)")
+        self.pairs_button.clicked.connect(self.switch_pairs)
+        top.addWidget(self.pairs_button)
         self.error = label("", "small")
         top.addWidget(self.error, 1, Qt.AlignmentFlag.AlignRight)
         whole = QVBoxLayout(self)
@@ -92,6 +108,7 @@ class LinkedDock(Docked):
         whole.setSpacing(5)
         whole.addLayout(top)
         whole.addWidget(self.qt_viewer, 1)
+        whole.addWidget(self.pairs.pane)
         whole.addWidget(self._build_modes())
         self.setMinimumSize(300, 260)
 
@@ -120,7 +137,14 @@ class LinkedDock(Docked):
         return row
 
     def _bind_keys(self) -> None:
-        keys = {"Control-Alt-T": lambda _: self.turn(None), "Control-Alt-H": lambda _: self.turn("he")}
+        landmarks = self.studio.landmarks
+        keys = {
+            "Control-Alt-T": lambda _: self.turn(None),
+            "Control-Alt-H": lambda _: self.turn("he"),
+            "Control-Alt-L": lambda _: self.switch_pairs(),
+            "Control-Alt-Z": lambda _: landmarks.undo(),
+            "Control-Alt-Y": lambda _: landmarks.redo(),
+        }
         self._keys = keys
         for viewer in (self.viewer, self.partner):
             for key, action in keys.items():
@@ -152,9 +176,48 @@ class LinkedDock(Docked):
         self.cameras.sync()
         for mode, button in self.modes.items():
             button.setEnabled(mode == "off" or link.mapping is not None)
+        self._mode = "off"
         self.modes["off"].setChecked(True)
+        self.pairs.show_marks()
         told = "not aligned yet" if link.mapping is None else ""
         self.error.setText(told)
+
+    def _remap(self, *_: Any) -> None:
+        """Follow an alignment that was changed, without moving the view."""
+        cameras = self.cameras
+        if cameras is not None and cameras.link.mapping is not self.session.mapping:
+            cameras.link = replace(cameras.link, mapping=self.session.mapping)
+            cameras.rest()
+            if self._mode != "off":
+                self.curtain.forget()
+                self.show_curtain(self._mode)
+
+    def place_of(self, side: SlideRole) -> Affine | None:
+        """Return a slide's µm → world of its canvas; None where it is not shown."""
+        if self.cameras is None or not len(self.partner.layers):
+            return None
+        if side == "ihc":
+            return self.cameras.link.rotation("ihc")
+        return Affine.from_matrix(_plane(self.partner.layers[0].affine))
+
+    def switch_pairs(self, *_: Any) -> None:
+        """Take up the tool that sets pairs, or put it down."""
+        self.session.tool = "" if self.session.tool == "pairs" else "pairs"
+
+    def _take_up(self, *_: Any) -> None:
+        """Give the mouse to the tool that is held."""
+        self.pairs_button.setChecked(self.pairs.on)
+        if not self.pairs.on:
+            for glass in (self.glass, self.main_glass):
+                glass.hold(None)
+        self.pairs.take_up(lambda side, place: self.point_at(place, side))
+
+    def _go_to_pair(self, which: int) -> None:
+        """Look at a pair."""
+        to_world = self.pairs.px_place("ihc")
+        if to_world is not None:
+            row, col = to_world(self.studio.landmarks.on("ihc")[which : which + 1])[0]
+            self.controller.canvas.go((float(row), float(col)))
 
     def _show_he(self) -> None:
         """Show the present H&E in the second canvas, on the tiles that are there already."""
@@ -184,6 +247,7 @@ class LinkedDock(Docked):
 
     def show_curtain(self, mode: str) -> None:
         """Show the warped H&E over the IHC, wholly or in parts."""
+        self._mode = mode
         self.modes[mode].setChecked(True)
         self.curtain.show(mode, self.session, self.slider.value() / 100)
 
@@ -202,6 +266,7 @@ class LinkedDock(Docked):
         cameras = self.cameras
         if cameras is not None and len(self.partner.layers):
             self.partner.layers[0].affine = cameras.link.he_place(centre).matrix
+            self.pairs.show_marks()
 
     def _mouse_moved(self, side: Any, viewer: Any, event: Any) -> None:
         row, col = event.position[-2:]
@@ -212,8 +277,6 @@ class LinkedDock(Docked):
         cameras = self.cameras
         if cameras is None or cameras.link.mapping is None or not len(self.partner.layers):
             return
-        from napari_her2.geometry import Affine
-
         place = Affine.from_matrix(_plane(self.partner.layers[0].affine))
         cursor = cameras.link.cursor(place_um, side, place)
         here, there = (self.main_glass, self.glass) if side == "ihc" else (self.glass, self.main_glass)
@@ -230,6 +293,10 @@ class LinkedDock(Docked):
     def closed(self) -> None:
         """Unlink, and give the main canvas its H&E back."""
         self._rest.stop()
+        if self.session.tool == "pairs":
+            self.session.tool = ""
+        self.main_glass.hold(None)
+        self.pairs.leave()
         if self.cameras is not None:
             self.cameras.close()
             self.cameras = None
@@ -250,6 +317,4 @@ class LinkedDock(Docked):
 
 
 def _plane(affine: Any) -> Any:
-    import numpy as np
-
     return np.asarray(affine)[-3:, -3:]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["CasePanel"]
 
 WIDTH_PX = 372
-OUTDATED = "Out of date: the alignment was changed; score again"
+OUTDATED = "Provisional: the alignment was changed after scoring; score again"
 
 WATCHED = (
     "he", "ihc", "settings", "tumour", "activity", "arrangement", "blend", "prepared", "signed", "reader",

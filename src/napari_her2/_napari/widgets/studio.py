@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from napari_her2._napari.canvas import CaseCanvas
 from napari_her2._napari.controller import ScoreController
+from napari_her2._napari.landmarking import LandmarkControl
 from napari_her2._napari.preferences import preferences
 from napari_her2._napari.reader import new_pyramid
 from napari_her2._napari.review import ReviewControl
@@ -42,6 +43,7 @@ class Studio:
             self.session, CaseCanvas(viewer, new_pyramid), self.jobs, window.loader, self.preferences
         )
         self.review = ReviewControl(self.controller, QtJobs())
+        self.landmarks = LandmarkControl(self.controller, QtJobs())
         self.hud = Hud(viewer, self.session, self.controller.canvas)
         self._docks = 0
         self._open = True
@@ -70,6 +72,7 @@ class Studio:
             self._open = False
             _STUDIOS.pop(id(self.viewer), None)
             self.review.close()
+            self.landmarks.close()
             self.session.events.disconnect()
             self.controller.halt()
 
@@ -83,6 +86,7 @@ class Studio:
         for key in self._keys():
             self.viewer.bind_key(key, None, overwrite=True)
         self.review.close()
+        self.landmarks.close()
         self.hud.close()
         self.session.events.disconnect()
         self.controller.close()

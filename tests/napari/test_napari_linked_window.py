@@ -1,0 +1,84 @@
+"""The linked view in a real window: pairs set by the mouse, what lies under the cursor, areas drawn on the H&E."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from tests.napari import handmade
+from tests.napari.windows import open_in, wait
+
+from napari_her2._napari.preparing import Prepared
+from napari_her2._napari.widgets.arrange import LINKED, open_dock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.window
+
+SQUARE = np.array([(300.0, 400.0), (300.0, 500.0), (400.0, 500.0), (400.0, 400.0)])
+
+
+def open_linked(panel: Any, viewer: Any, pair: tuple[Path, Path], case: Path) -> Any:
+    """Open the linked view of a pair that is aligned; no fixture, for that would hold it to the end."""
+    viewer.window.resize(1280, 800)
+    open_in(panel, *pair)
+    panel.controller.change(case_folder=case)
+    panel.controller._prepared(Prepared(mapping=handmade.mapping(error_um=30.0), outlines={"he": (SQUARE,)}))
+    made = open_dock(viewer, LINKED)
+    viewer.scene.camera.zoom = 1.0
+    viewer.scene.camera.center = (0, 380, 500)
+    return made
+
+
+def at(glass: Any, place: tuple[float, float]) -> QPoint:
+    """Return where a place (world µm) lies on a glass."""
+    return glass.on_screen(place).toPoint()
+
+
+def test_pairs_are_set_and_moved_by_the_mouse(
+    panel: Any, viewer: Any, pair: tuple[Path, Path], tmp_path: Path, qtbot: Any
+) -> None:
+    linked = open_linked(panel, viewer, pair, tmp_path / "case")
+    left = Qt.MouseButton.LeftButton
+    linked.switch_pairs()
+    assert linked.pairs.pane.isVisible()
+    control = panel.studio.landmarks
+    qtbot.mouseClick(linked.glass, left, pos=at(linked.glass, (380, 500)))
+    assert control.state.begun is not None
+    assert "click the same place on the IHC" in linked.pairs.pane.words.text()
+    assert [mark.kind for mark in linked.main_glass._marks] == ["guess"]
+    assert linked.main_glass._ring.radius_um == pytest.approx(30.0)
+    qtbot.mouseClick(linked.main_glass, left, pos=at(linked.main_glass, (400, 500)))
+    wait(lambda: panel.session.refit is not None and not control.state.busy)
+    assert linked.pairs.pane.table.rowCount() == 1
+    wait(lambda: linked.pairs.pane.table.item(0, 1).text().startswith("20."))
+    moved = panel.session.mapping.he_to_ihc_um(np.array([(380.0, 500.0)]))[0]
+    assert moved == pytest.approx((398, 500), abs=3)
+    he = linked.place_of("he")
+    assert he([(380.0, 500.0)])[0] == pytest.approx(moved, abs=2.5), "the H&E lies as the pairs say"
+
+    before = tuple(viewer.scene.camera.center)
+    glass = linked.main_glass
+    start, end = at(glass, (400, 500)), at(glass, (380, 500))
+    qtbot.mousePress(glass, left, pos=start)
+    for step in range(1, 6):
+        qtbot.mouseMove(glass, start + (end - start) * step / 5)
+    qtbot.mouseRelease(glass, left, pos=end)
+    wait(lambda: not control.state.busy)
+    assert control.state.pairs.ihc_px[0] * handmade.UM == pytest.approx((380, 500), abs=1.5)
+    assert tuple(viewer.scene.camera.center) == before, "a drag of a pair moves no slide"
+    qtbot.mousePress(glass, left, pos=QPoint(60, 60))
+    qtbot.mouseMove(glass, QPoint(90, 80))
+    qtbot.mouseRelease(glass, left, pos=QPoint(90, 80))
+    assert tuple(viewer.scene.camera.center) != before, "a drag of anything else does"
+    assert len(control.state.pairs) == 1
+    linked.pairs.pane.buttons["Undo"].click()
+    wait(lambda: not control.state.busy)
+    assert control.state.pairs.ihc_px[0] * handmade.UM == pytest.approx((400, 500), abs=1.5)
+    linked.switch_pairs()
+    assert not linked.main_glass._marks
+    assert not linked.pairs.pane.isVisible()
+    viewer.window.remove_dock_widget(linked.parent())
