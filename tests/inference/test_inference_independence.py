@@ -16,12 +16,14 @@ from napari_her2.inference import (
     Device,
     Plan,
     PlanWishes,
+    Sample,
     patch_raster,
     pixel_raster,
     resolve,
     run,
 )
 from napari_her2.models import find_model, list_models
+from napari_her2.patches import read_patch
 from napari_her2.slides import open_slide
 
 if TYPE_CHECKING:
@@ -114,6 +116,23 @@ def test_a_model_sees_differences_at_all(case: Case, usual: np.ndarray) -> None:
 def test_batches_and_threads_change_nothing_that_matters(way: str, case: Case, usual: np.ndarray) -> None:
     found = case.answers(case.plan(**WAYS[way]))
     assert np.abs(found - usual).max() <= MOST
+
+
+def test_features_that_come_with_the_answers_are_the_models_own(case: Case, usual: np.ndarray) -> None:
+    plan, slide = case.plan(batch_size=3, threads=2), case.slides[0]
+    sample = Sample(plan.cells[::2])
+    events = list(run(plan, slide=slide, model=case.model, sample=sample))
+    for event in events:
+        if isinstance(event, BatchDone):
+            assert (event.features is not None) == sample.wants(event.cells).any()
+            if event.features is not None:
+                sample.keep(event.cells, event.features)
+    assert not len(sample.missing)
+    patches = np.stack([read_patch(slide, plan.grid, plan.read, row, col) for row, col in sample.cells])
+    alone = np.concatenate([case.model.features(patch[None]) for patch in patches])
+    assert np.abs(sample.features - alone).max() <= 1e-4 * np.abs(alone).max()
+    if case.model.spec.task != "segment":
+        assert np.abs(patch_raster(plan, events) - usual).max() <= MOST
 
 
 def test_order_changes_nothing_that_matters(case: Case, usual: np.ndarray) -> None:

@@ -178,6 +178,13 @@ def test_a_process_that_is_told_to_leave_room_does(
     assert pick_device("cpu").threads == (threads or cores)
 
 
+@pytest.mark.parametrize(("threads", "spared", "left"), [(8, 1, 7), (2, 1, 1), (1, 1, 1), (4, 0, 4)])
+def test_cores_are_left_to_others_but_for_one(threads: int, spared: int, left: int) -> None:
+    assert Device(name="cpu", title="", threads=threads).sparing(spared).threads == left
+    card = Device(name="cuda:0", title="", free_bytes=2**34)
+    assert card.sparing(spared) == card
+
+
 def test_a_device_is_always_found() -> None:
     assert pick_device("cpu").name == "cpu"
     assert pick_device("cpu").threads >= 1

@@ -9,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from tests.napari import handmade
 
-from napari_her2._napari.analysis import PARTS, CellsFound, PartRequest, run_part, values_of
+from napari_her2._napari.analysis import PARTS, CellsFound, Painted, PartRequest, run_part, values_of
 from napari_her2._napari.canvas import CaseCanvas
 from napari_her2._napari.controller import ScoreController
 from napari_her2._napari.parts import PartControl
@@ -183,3 +183,45 @@ def test_cells_come_in_blocks_each_cell_once(pair: tuple[Path, Path]) -> None:
     inside = (points >= (400, 500)) & (points < (1300, 1500))
     assert inside.all()
     assert found[0].col_px.mean() > found[-1].col_px.mean(), "what is in view comes first"
+
+
+@pytest.mark.parametrize("letter", ["C", "L", "M"])
+def test_a_window_paints_what_a_run_without_one_answers(letter: str, tmp_path: Path) -> None:
+    """Another order, other threads, and a region out of the middle: the same values to the last one."""
+    from napari_her2.inference import BatchDone, PlanWishes, pick_device, resolve, run
+    from napari_her2.pipeline.engine import choose_model
+
+    part = PARTS[letter]
+    path = handmade.write_slide(tmp_path / "s.tif", handmade.picture(part.role), 0.25)
+    entry = choose_model(str(part.setting), None)
+    with open_slide(path) as slide:
+        region = Box(300, 420, 600, 700)
+        request = PartRequest(part=part, slide=slide, region=region, view=Box(700, 900, 50, 50), device="cpu")
+        painted = [event for event in run_part(request) if isinstance(event, Painted)]
+        shown = {
+            tuple(c): v for event in painted for c, v in zip(event.cells.tolist(), event.pixels, strict=True)
+        }
+        plan = resolve(PlanWishes(region=region, overlap=0.0), slide, entry.spec, pick_device("cpu"))
+        answered = {}
+        for event in run(plan, slide=slide):
+            if isinstance(event, BatchDone):
+                values = values_of(entry.spec.task, event.probabilities)
+                answered |= {tuple(c): v for c, v in zip(event.cells.tolist(), values, strict=True)}
+    assert shown.keys() == answered.keys()
+    assert letter == "L" or len({value.tobytes() for value in answered.values()}) > 1
+    for cell, values in answered.items():
+        side = len(shown[cell])
+        at = ((np.arange(side) + 0.5) / side * np.atleast_2d(values).shape[-1]).astype(int)
+        np.testing.assert_array_equal(
+            shown[cell], np.atleast_2d(values)[..., at, :][..., at] if side > 1 else values
+        )
+
+
+def test_scoring_from_a_window_leaves_it_a_core(jobs: InlineJobs, pair: tuple[Path, Path]) -> None:
+    rig = Rig(jobs, pair, "L")
+    try:
+        run = rig.control._case_run()
+        assert run is not None
+        assert run.request().spare_cores == 1
+    finally:
+        rig.close()

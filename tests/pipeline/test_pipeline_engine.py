@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -236,6 +237,29 @@ def test_the_edge_of_the_area_is_looked_at_and_told_and_does_not_count(
     everything = json.loads((tmp_path / "whole" / "run.json").read_text())["models"]
     assert 0 < counted < 0.8 * everything["segment_model"]["patches"]
     assert "unsure and not counted" in (tmp_path / "case" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(("spare", "threads"), [(0, 8), (1, 7)])
+def test_a_window_is_left_a_core(
+    spare: int,
+    threads: int,
+    pair: Path,
+    models: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import os
+
+    from napari_her2.inference import PlanWishes
+    from napari_her2.pipeline.asking import prepare
+    from napari_her2.pipeline.run import open_run
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    wanted = request(pair, tmp_path / "case", engine="transformer", **models)
+    with open_run(replace(wanted, spare_cores=spare)) as run:
+        asking = prepare(run, "stain_model", PlanWishes(), cells=np.empty((0, 2), np.int64))
+        assert asking.plan.threads == run.cell_threads == threads
 
 
 def test_ihc_alone_needs_no_tumour_model(pair: Path, models: dict[str, str], tmp_path: Path) -> None:

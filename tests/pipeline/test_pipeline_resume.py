@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,10 @@ from napari_her2.case.report import Provenance
 from napari_her2.errors import OutputError, SlideError
 from napari_her2.events import Progress, drain
 from napari_her2.inference import Guided, PlanWishes, resolve
+from napari_her2.models import fit_reference
 from napari_her2.pipeline.asking import Asking
 from napari_her2.pipeline.keeping import guided_answers, kept_answers
-from napari_her2.pipeline.segmentation import write_segmentation
+from napari_her2.pipeline.segmentation import Segmented, write_segmentation
 from napari_her2.slides import open_slide
 from napari_her2.store import read_results, sha256_of
 
@@ -98,8 +100,11 @@ def whole(slide_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 def equal(one: Any, two: Any) -> None:
-    """Bit by bit; a segmentation also says the size of its pixels."""
-    for a, b in zip(one, two, strict=True) if isinstance(one, tuple) else ((one, two),):
+    """Bit by bit."""
+    pairs = (
+        ((one.pixels, two.pixels), (one.unsure, two.unsure)) if isinstance(one, Segmented) else ((one, two),)
+    )
+    for a, b in pairs:
         np.testing.assert_array_equal(a, b)
 
 
@@ -200,6 +205,51 @@ def test_a_full_disk_costs_nothing_that_was_done(
         again = drain(steps(task, slide, tmp_path, tmp_path / "log"))
     equal(whole[task][0][0], again)
     assert (tmp_path / "log").stat().st_size <= whole[task][1] + BATCH
+
+
+class Featured(Counting):
+    """Also shows what it sees."""
+
+    def features(self, batch: np.ndarray) -> np.ndarray:
+        return self.predict_with_features(batch)[1]
+
+    def predict_with_features(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.predict(batch), batch.mean(axis=(1, 2), dtype=np.float32)
+
+
+@pytest.mark.parametrize("task", ["classify", "segment"])
+def test_no_patch_is_seen_again_to_learn_whether_the_model_knew_it(
+    task: str, slide_path: Path, whole: Any, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    reference = fit_reference(rng.normal(130, 50, (300, 3)), rng.normal(130, 50, (100, 3)))
+    log, alone = tmp_path / "log", tmp_path / "alone"
+    with open_slide(slide_path) as slide:
+
+        def asking_of(log: Path) -> Asking:
+            model, plain = Featured(task, log, 0.0), asking(slide, task, log)
+            return replace(plain, models=(model,), reference=reference)
+
+        def begun(asked: Asking, sample: Any) -> Any:
+            if task == "segment":
+                path = tmp_path / "segmentation.zarr"
+                return write_segmentation(asked, path, stage="s", place=tmp_path / "running", sample=sample)
+            return kept_answers(asked, tmp_path / "running", "s", sample)
+
+        stopped = asking_of(log)
+        events = begun(stopped, stopped.sample(stopped.plan.cells))
+        list(some(events, 20))
+        events.close()
+        asked = asking_of(log)
+        sample = asked.sample(asked.plan.cells)
+        assert sample is not None
+        again = drain(begun(asked, sample))
+        novelty = asked.asked(sample).novelty
+        assert log.stat().st_size <= whole[task][1] + BATCH
+        afterwards = asking_of(alone)
+        assert afterwards.asked(afterwards.sample(afterwards.plan.cells)).novelty == novelty
+        assert alone.stat().st_size > BATCH, "that is what it costs otherwise"
+    equal(whole[task][0][0], again)
 
 
 class Sharp(Counting):

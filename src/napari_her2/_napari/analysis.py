@@ -156,9 +156,8 @@ def _model(request: PartRequest) -> Iterator[Any]:
     entry = find_model(request.model) if request.model else choose_model(setting, None)
     spec, slide = entry.spec, request.slide
     check_serves(spec, slide)
-    device = pick_device(request.device)
-    threads = max(device.threads - 1, 1) if device.kind == "cpu" else None  # one is left to the window
-    wishes = PlanWishes(region=request.region, overlap=0.0, threads=threads)
+    device = pick_device(request.device).sparing(1)  # one core is left to the window
+    wishes = PlanWishes(region=request.region, overlap=0.0)
     yield Progress(request.part.words, 0, 0, "patches")
     plan = resolve(wishes, slide, spec, device, tissue=_tissue(request))
     done = request.done(plan.grid.shape)
@@ -218,20 +217,21 @@ def values_of(task: str, probabilities: NDArray[np.float32]) -> NDArray[Any]:
 
 
 def _cells(request: PartRequest) -> Iterator[Any]:
-    from napari_her2.cells import detect_cells, slide_stain
+    from napari_her2.cells import CellSettings, detect_cells, slide_stain
     from napari_her2.events import drain
     from napari_her2.geometry import Box
+    from napari_her2.inference import cores
     from napari_her2.tissue import find_tissue
 
     slide, words = request.slide, request.part.words
     yield Progress(words, 0, 0, "blocks")
     tissue = find_tissue(slide)
-    stain = slide_stain(slide, tissue)
+    stain, settings = slide_stain(slide, tissue), CellSettings(threads=max(cores() - 1, 1))
     blocks = _blocks(request, Box.of_shape(slide.shape))
     for at, block in enumerate(blocks):
         yield Progress(words, at, len(blocks), "blocks")
         wide = block.padded(round(HALO_UM / slide.um_per_px)).intersect(Box.of_shape(slide.shape))
-        found = drain(detect_cells(slide, wide, mask=tissue, stain=stain))
+        found = drain(detect_cells(slide, wide, mask=tissue, settings=settings, stain=stain))
         yield CellsFound(found.select(_inside(found, block)))
     yield Progress(words, len(blocks), len(blocks), "blocks")
 

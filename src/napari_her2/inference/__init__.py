@@ -15,11 +15,11 @@ from napari_her2.inference.agenda import (
     most_first,
 )
 from napari_her2.inference.cheap import cheap_features
-from napari_her2.inference.device import Device, pick_device
+from napari_her2.inference.device import Device, cores, pick_device
 from napari_her2.inference.gather import patch_raster, pixel_raster
-from napari_her2.inference.guided import Guided, guide
+from napari_her2.inference.guided import Guided, first_seen, guide
 from napari_her2.inference.loading import load_planned
-from napari_her2.inference.novelty import judge_novelty
+from napari_her2.inference.novelty import Sample, judge_novelty
 from napari_her2.inference.plan import Plan, PlanWishes, resolve
 from napari_her2.inference.run import BatchDone, Event, run
 
@@ -32,9 +32,12 @@ __all__ = [
     "Plan",
     "PlanWishes",
     "Rank",
+    "Sample",
     "camera_first",
     "cheap_features",
     "coarse_to_fine",
+    "cores",
+    "first_seen",
     "guide",
     "in_turn",
     "judge_novelty",

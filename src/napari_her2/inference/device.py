@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_her2.errors import UsageError
@@ -57,6 +57,10 @@ class Device:
     def kind(self) -> str:
         """``cpu``, ``cuda`` or ``mps``."""
         return self.name.partition(":")[0]
+
+    def sparing(self, cores: int) -> Device:
+        """Return the same with some cores of a CPU left to others, as to a window; one is always used."""
+        return replace(self, threads=max(self.threads - cores, 1)) if self.kind == "cpu" else self
 
 
 def cores() -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Guided", "guide"]
+__all__ = ["Guided", "first_seen", "guide"]
 
 STEPS: Final = (4, 2, 1)
 """Of the lattices, in places of the grid; the model sees all of the first."""
@@ -73,6 +73,11 @@ class Guided:
             "estimated_missed_percent": self.missed_percent,
             "estimated_missed_percent_high": self.missed_percent_high,
         }
+
+
+def first_seen(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Patches (m, 2) of some (n, 2) that the model sees in any case: those of the first lattice."""
+    return cells[(cells % STEPS[0] == 0).all(axis=1)]
 
 
 def guide(

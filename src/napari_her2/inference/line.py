@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2.inference.agenda import Agenda
+    from napari_her2.inference.novelty import Sample
     from napari_her2.inference.plan import Plan
     from napari_her2.models import PatchModel
     from napari_her2.slides import Slide
 
-__all__ = ["Line", "Part", "said_first"]
+__all__ = ["Answer", "Line", "Part", "said_first"]
 
 AHEAD: Final = 2
 """Parts that are read for each worker before it asks for them."""
@@ -55,6 +56,21 @@ class Part:
     read: Future[NDArray[np.uint8]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a model said of the patches of a part.
+
+    Attributes
+    ----------
+    probabilities : ndarray of shape (n, c, ...), float32
+    features : ndarray of shape (n, d), float32, or None
+        Where some of the patches belong to the run's sample.
+    """
+
+    probabilities: NDArray[np.float32]
+    features: NDArray[np.float32] | None = None
+
+
 class _Stopped(Exception):
     """Nobody wants the result any more."""
 
@@ -69,16 +85,26 @@ class Line:
     models : sequence of PatchModel
         One for each device.
     agenda : Agenda
+    sample : Sample, optional
+        Patches whose features are wanted as well.
     """
 
-    def __init__(self, plan: Plan, slide: Slide, models: Sequence[PatchModel], agenda: Agenda) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        slide: Slide,
+        models: Sequence[PatchModel],
+        agenda: Agenda,
+        sample: Sample | None = None,
+    ) -> None:
         self._plan, self._slide, self._models, self._agenda = plan, slide, models, agenda
+        self._sample = sample
         self._stop, self._mine = Flag(), local()
         self._free = deque(range(plan.workers))
         self._reading = ThreadPoolExecutor(plan.readers, "her2-read")
         self._predicting = ThreadPoolExecutor(plan.workers, "her2-predict", self._begin)
         self._ahead: deque[Part] = deque()
-        self._at_work: deque[tuple[Part, Future[NDArray[np.float32]]]] = deque()
+        self._at_work: deque[tuple[Part, Future[Answer]]] = deque()
 
     def __enter__(self) -> Line:
         return self
@@ -91,7 +117,7 @@ class Line:
         for pool in (self._reading, self._predicting):
             pool.shutdown(wait=True)
 
-    def results(self, *, ordered: bool) -> Generator[tuple[Part, NDArray[np.float32]], None, None]:
+    def results(self, *, ordered: bool) -> Generator[tuple[Part, Answer], None, None]:
         """Give out parts with their answers; each is taken to be settled when the next is asked for.
 
         Parameters
@@ -107,7 +133,7 @@ class Line:
             yield part, self._got(answer)
             del self._at_work[k]
 
-    def _got(self, answer: Future[NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _got(self, answer: Future[Answer]) -> Answer:
         try:
             return answer.result()
         except BrokenExecutor as error:
@@ -150,26 +176,38 @@ class Line:
         self._mine.device = self._plan.devices[number % len(self._plan.devices)]
         begin_worker(self._mine.device)
 
-    def _predict(self, part: Part) -> NDArray[np.float32]:
+    def _predict(self, part: Part) -> Answer:
         batch = part.read.result()
         if self._stop.is_set():
             raise _Stopped
-        return _checked(self._answer(batch), self._plan, len(batch))[: len(part.cells)]
+        n, sample = len(part.cells), self._sample
+        featured = sample is not None and bool(sample.wants(part.cells).any())
+        parts = self._asked(batch, featured=featured)
+        probabilities = _checked(_joined([one for one, _ in parts]), self._plan, len(batch))[:n]
+        features = [two for _, two in parts if two is not None]
+        return Answer(probabilities, _joined(features)[:n] if featured else None)
 
-    def _answer(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _asked(
+        self, batch: NDArray[np.uint8], *, featured: bool
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32] | None]]:
         """Ask the model, with fewer patches at a time where memory does not suffice; that is remembered."""
         plan, model, device = self._plan, self._mine.model, self._mine.device
         place = (plan.spec.sha256, plan.precision, device)
         while True:
             most = min(_MOST.get(place, len(batch)), len(batch))
+            pieces = (batch[k : k + most] for k in range(0, len(batch), most))
             try:
-                parts = [model.predict(batch[k : k + most]) for k in range(0, len(batch), most)]
+                if featured:
+                    return [model.predict_with_features(piece) for piece in pieces]
+                return [(model.predict(piece), None) for piece in pieces]
             except (RuntimeError, MemoryError) as error:
                 if most == 1 or not is_out_of_memory(error):
                     raise _failure(plan, most, device, error) from error
                 _MOST[place] = (most + 1) // 2
-            else:
-                return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _failure(plan: Plan, n: int, device: str, error: Exception) -> InferenceError:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_her2.inference.novelty import Sample
     from napari_her2.inference.plan import Plan
     from napari_her2.models import PatchModel
     from napari_her2.slides import Slide
@@ -39,12 +40,15 @@ class BatchDone:
     probabilities : ndarray of shape (n, c) or (n, c, size_px, size_px), float32
     done, total : int
         Patches.
+    features : ndarray of shape (n, d), float32, or None
+        Where some of the patches belong to the run's sample.
     """
 
     cells: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     done: int
     total: int
+    features: NDArray[np.float32] | None = None
 
     @property
     def progress(self) -> Progress:
@@ -62,6 +66,7 @@ def run(
     model: PatchModel | Sequence[PatchModel] | None = None,
     agenda: Agenda | None = None,
     ordered: bool = True,
+    sample: Sample | None = None,
 ) -> Iterator[Event]:
     """Run a plan; stop iterating (and close the generator) to cancel.
 
@@ -80,6 +85,8 @@ def run(
         the run ends when nothing is left on it.
     ordered : bool
         Deliver in the order of the agenda, else as answers come.
+    sample : Sample, optional
+        Of patches whose features are wanted as well; the model must show some.
 
     Yields
     ------
@@ -105,10 +112,10 @@ def run(
         agenda = agenda if agenda is not None else Agenda(plan.cells)
         if agenda.left:
             stack.enter_context(threads_put_back())
-            line = stack.enter_context(Line(plan, slide, _several(model), agenda))
+            line = stack.enter_context(Line(plan, slide, _several(model), agenda, sample))
             for part, answer in stack.enter_context(closing(line.results(ordered=ordered))):
                 agenda.done += len(part.cells)
-                yield BatchDone(part.cells, answer, agenda.done, agenda.total)
+                yield BatchDone(part.cells, answer.probabilities, agenda.done, agenda.total, answer.features)
     yield StageDone(STAGE, time.monotonic() - started)
 
 

@@ -97,9 +97,14 @@ class Segmenter(nn.Module):
 
     def probabilities(self, pixels: Tensor) -> Tensor:
         """Probabilities (n, c, h, w), float32."""
+        return self.answers(pixels)[0]
+
+    def answers(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities (n, c, h, w), float32, and features (n, d)."""
         rows, cols = pixels.shape[-2:]
-        classes, masks = self(pixels)
-        return semantic(classes, masks, (rows, cols))
+        out = self.core.model(pixels)
+        heads = self._heads(out.transformer_decoder_last_hidden_state, out.pixel_decoder_last_hidden_state)
+        return semantic(*heads, (rows, cols)), out.encoder_last_hidden_state.mean((2, 3))
 
     def features(self, pixels: Tensor) -> Tensor:
         """Mean of the backbone's last stage (n, d)."""

@@ -39,4 +39,8 @@ class ScriptedNetwork(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """No layer before the head is known here."""
+        return self.answers(pixels)[1]
+
+    def answers(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """No layer before the head is known here."""
         raise InferenceError(f"{self._name} is TorchScript and shows no features: use a timm model for these")

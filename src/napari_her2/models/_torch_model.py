@@ -72,7 +72,7 @@ class PixelInput:
 
 
 class TorchPatchModel:
-    """A network with ``probabilities`` and ``features`` as a :class:`FeatureModel`.
+    """A network with ``probabilities``, ``features`` and ``answers`` as a :class:`FeatureModel`.
 
     Attributes
     ----------
@@ -97,6 +97,14 @@ class TorchPatchModel:
         with self.input.running():
             out = self.network.features(self.input(batch))
         return np.asarray(out.float().cpu().numpy())
+
+    def predict_with_features(
+        self, batch: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities, the same to the bit as those of ``predict``, and feature vectors (n, d)."""
+        with self.input.running():
+            out, features = self.network.answers(self.input(batch))
+        return np.asarray(out.float().cpu().numpy()), np.asarray(features.float().cpu().numpy())
 
 
 class TorchEncoder:

@@ -99,4 +99,9 @@ class PatchClassifier(nn.Module):
 
     def probabilities(self, pixels: Tensor) -> Tensor:
         """Probabilities (n, c), float32."""
-        return probabilities_of(self(pixels))
+        return self.answers(pixels)[0]
+
+    def answers(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities (n, c), float32, and the features (n, d) that they come from."""
+        features = self.features(pixels)
+        return probabilities_of(self.head(features)), features

@@ -46,3 +46,8 @@ class FeatureModel(PatchModel, Protocol):
 
     def features(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Feature vectors (n, d) of patches, from the layer before the head."""
+
+    def predict_with_features(
+        self, batch: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities and feature vectors of patches, for the price of the probabilities alone."""

@@ -19,7 +19,8 @@ def build_network(plan: ModelSpec | Blueprint) -> Any:
     Returns
     -------
     torch.nn.Module
-        With ``probabilities(pixels)`` and ``features(pixels)``, for normalised pixels (n, 3, h, w);
+        With ``probabilities(pixels)``, ``features(pixels)`` and ``answers(pixels)`` (both), for normalised
+        pixels (n, 3, h, w);
         calling it gives logits for training.
 
     Raises

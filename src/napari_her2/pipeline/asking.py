@@ -9,12 +9,14 @@ from napari_her2.events import Progress
 from napari_her2.inference import (
     BatchDone,
     PlanWishes,
+    Sample,
     judge_novelty,
     load_planned,
     pick_device,
     resolve,
     run,
 )
+from napari_her2.models import FeatureModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2.inference import Agenda, Plan
-    from napari_her2.models import ModelEntry, Novelty, PatchModel
+    from napari_her2.models import ModelEntry, Novelty, PatchModel, Reference
     from napari_her2.pipeline.run import Run
     from napari_her2.slides import Slide
     from napari_her2.tissue import TissueMask
@@ -73,29 +75,40 @@ class Asking:
     slide : Slide
     models : tuple of PatchModel
         One for each device; none where the plan holds no patch, for then nothing was loaded.
+    reference : Reference or None
+        What the model was trained on.
     """
 
     entry: ModelEntry
     plan: Plan
     slide: Slide
     models: tuple[PatchModel, ...]
+    reference: Reference | None = None
+
+    def sample(self, cells: NDArray[np.int64]) -> Sample | None:
+        """Choose of patches that will be asked about some to be compared with what the model knows.
+
+        None where they cannot be: the model has no reference or shows no features.
+        """
+        known = self.reference is not None and len(cells) and isinstance(self.models[0], FeatureModel)
+        return Sample(cells) if known else None
 
     def batches(
-        self, stage: str, agenda: Agenda | None = None
+        self, stage: str, agenda: Agenda | None = None, sample: Sample | None = None
     ) -> Generator[BatchDone | Progress, None, None]:
         """Run the plan, or what is left of it; each batch is followed by its progress."""
         if not self.models:
             return
-        for event in run(self.plan, slide=self.slide, model=self.models, agenda=agenda):
+        for event in run(self.plan, slide=self.slide, model=self.models, agenda=agenda, sample=sample):
             if isinstance(event, BatchDone):
                 yield event
                 yield Progress(stage, event.done, event.total, "patches")
 
-    def asked(self, guided: Mapping[str, Any] | None = None) -> Asked:
-        """Say what was asked, and judge a sample of the patches."""
+    def asked(self, sample: Sample | None, guided: Mapping[str, Any] | None = None) -> Asked:
+        """Say what was asked, and judge a sample of the patches by the features that were kept."""
         novelty = None
         if self.models:
-            novelty = judge_novelty(self.plan, self.slide, self.models[0], self.entry.reference())
+            novelty = judge_novelty(self.plan, self.slide, self.models[0], self.reference, sample)
         return Asked(record=self.plan.record(), novelty=novelty, guided=guided)
 
 
@@ -131,7 +144,7 @@ def prepare(
         wishes,
         slide,
         entry.spec,
-        pick_device(run.plan["device"]),
+        pick_device(run.plan["device"]).sparing(run.spare_cores),
         tissue=tissue,
         weights_bytes=entry.weights_bytes,
     )
@@ -149,4 +162,4 @@ def ready(entry: ModelEntry, plan: Plan, slide: Slide) -> Asking:
     if not len(plan):
         return Asking(entry, plan, slide, ())
     plan, models = load_planned(plan, slide, entry)
-    return Asking(entry, plan, slide, models)
+    return Asking(entry, plan, slide, models, entry.reference())

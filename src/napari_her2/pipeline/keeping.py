@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,15 +12,17 @@ from napari_her2.case import key_of
 from napari_her2.events import Notice, Progress
 from napari_her2.inference import Agenda, BatchDone, cheap_features, guide
 from napari_her2.pipeline.engine import model_facts
+from napari_her2.pipeline.features import keeping_features
 from napari_her2.store import ResultStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_her2.events import Steps
-    from napari_her2.inference import Guided, Plan
+    from napari_her2.inference import Guided, Plan, Sample
     from napari_her2.pipeline.asking import Asking
 
 __all__ = ["CHANGES_NOTHING", "RUNNING", "guided_answers", "kept_answers", "work_key"]
@@ -39,7 +42,9 @@ def work_key(asking: Asking, **facts: Any) -> str:
     return key_of({"plan": record, "cells": cells, "slide": slide, "model": model_facts(plan.spec), **facts})
 
 
-def kept_answers(asking: Asking, folder: Path, stage: str) -> Steps[NDArray[np.float32]]:
+def kept_answers(
+    asking: Asking, folder: Path, stage: str, sample: Sample | None = None
+) -> Steps[NDArray[np.float32]]:
     """Run a plan of patches, less what the folder holds of it already.
 
     Parameters
@@ -49,6 +54,8 @@ def kept_answers(asking: Asking, folder: Path, stage: str) -> Steps[NDArray[np.f
         Where answers are kept; work on other patches, or by other models, is dropped.
     stage : str
         For progress.
+    sample : Sample, optional
+        Of patches whose features are kept as well.
 
     Returns
     -------
@@ -60,15 +67,16 @@ def kept_answers(asking: Asking, folder: Path, stage: str) -> Steps[NDArray[np.f
     Her2Error
         If the model fails, a tile cannot be read, or the disk is full; what was done is kept.
     """
-    with _store(asking, folder) as store:
+    with _store(asking, folder) as store, keeping_features(folder, sample) as keep:
         yield from _told(asking, store)
-        yield from _asked_for(asking, store, asking.plan.cells, stage)
+        ask = _Ask(asking, store, stage, sample, keep)
+        yield from ask.about(asking.plan.cells)
         store.finish()
         return store.probabilities
 
 
 def guided_answers(
-    asking: Asking, folder: Path, stage: str, of_interest: int
+    asking: Asking, folder: Path, stage: str, of_interest: int, sample: Sample | None = None
 ) -> Steps[tuple[NDArray[np.float32], Guided]]:
     """Run a plan of patches coarse to fine, less what the folder holds of it already.
 
@@ -82,6 +90,8 @@ def guided_answers(
     stage : str
     of_interest : int
         Class whose area is wanted.
+    sample : Sample, optional
+        Of patches that are seen in any case (:func:`napari_her2.inference.first_seen`).
 
     Returns
     -------
@@ -90,13 +100,14 @@ def guided_answers(
         planned.
     """
     plan = asking.plan
-    with _store(asking, folder) as store:
+    with _store(asking, folder) as store, keeping_features(folder, sample) as keep:
         yield from _told(asking, store)
+        ask = _Ask(asking, store, stage, sample, keep)
         guiding = guide(plan.cells, cheap_features(asking.slide, plan.grid, plan.cells))
         seen, which = 0, next(guiding)
         while True:
             cells = plan.cells[which]
-            yield from _asked_for(asking, store, cells, stage, seen)
+            yield from ask.about(cells, seen)
             seen += len(cells)
             try:
                 which = guiding.send(store.probabilities[cells[:, 0], cells[:, 1], of_interest])
@@ -132,19 +143,28 @@ def _store(asking: Asking, folder: Path) -> ResultStore:
     )
 
 
-def _asked_for(
-    asking: Asking, store: ResultStore, cells: NDArray[np.int64], stage: str, seen: int = 0
-) -> Steps[None]:
-    """Ask about those cells that have no answer yet, and keep each."""
-    rest = cells[~store.done[cells[:, 0], cells[:, 1]]]
-    before = seen + len(cells) - len(rest)
-    if before:
-        yield Progress(stage, before, seen + len(cells), "patches")
-    for event in asking.batches(stage, Agenda(rest, done=before)):
-        if isinstance(event, BatchDone):
-            store.add(event.cells, event.probabilities)
-        else:
-            yield event
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ask:
+    """A model, and where its answers and the sample's features go."""
+
+    asking: Asking
+    store: ResultStore
+    stage: str
+    sample: Sample | None
+    keep: Callable[[BatchDone], None]
+
+    def about(self, cells: NDArray[np.int64], seen: int = 0) -> Steps[None]:
+        """Ask about those cells that have no answer yet, and keep each."""
+        rest = cells[~self.store.done[cells[:, 0], cells[:, 1]]]
+        before = seen + len(cells) - len(rest)
+        if before:
+            yield Progress(self.stage, before, seen + len(cells), "patches")
+        for event in self.asking.batches(self.stage, Agenda(rest, done=before), self.sample):
+            if isinstance(event, BatchDone):
+                self.keep(event)
+                self.store.add(event.cells, event.probabilities)
+            else:
+                yield event
 
 
 def _told(asking: Asking, store: ResultStore) -> Steps[None]:

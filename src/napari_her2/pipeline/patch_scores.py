@@ -65,8 +65,9 @@ def score_patches(run: Run, patches: PatchTable) -> Steps[PatchTable]:
 
     def work() -> Steps[PatchScores]:
         asking = prepare(run, SETTING, PlanWishes(overlap=0.0), cells=cells)
-        answers = yield from kept_answers(asking, place / RUNNING, "patches")
-        return PatchScores(answers[cells[:, 0], cells[:, 1]], asking.asked())
+        sample = asking.sample(cells)
+        answers = yield from kept_answers(asking, place / RUNNING, "patches", sample)
+        return PatchScores(answers[cells[:, 0], cells[:, 1]], asking.asked(sample))
 
     needs, facts = ("cell_table",), run.model_facts(SETTING)
     place = run.store.place(STAGE, run.key(STAGE, needs, facts))

@@ -88,11 +88,12 @@ def _segment(run: Run, gate: Gate, path: Path) -> Steps[PixelsFound]:
     share = grid.mean_of((inside | unsure).astype(np.float32), tissue.level0_px)
     asking = prepare(run, SETTING, wishes, cells=grid.cells[share > 0])
     within = Within(inside, unsure, tissue.um_per_px)
+    sample = asking.sample(asking.plan.cells)
     found = yield from write_segmentation(
-        asking, path, stage=STAGE, place=path.parent / RUNNING, within=within
+        asking, path, stage=STAGE, place=path.parent / RUNNING, within=within, sample=sample
     )
     um = found.um_per_px
-    return PixelsFound(_areas(found.pixels, um), _areas(found.unsure, um), asking.asked())
+    return PixelsFound(_areas(found.pixels, um), _areas(found.unsure, um), asking.asked(sample))
 
 
 def _areas(pixels: NDArray[np.int64], um_per_px: float) -> dict[str, float]:

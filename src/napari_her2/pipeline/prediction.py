@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2.events import Steps
-    from napari_her2.inference import Plan
+    from napari_her2.inference import Plan, Sample
     from napari_her2.models import ModelEntry
     from napari_her2.slides import Slide
 
@@ -116,8 +116,9 @@ def predict_slide(request: PredictRequest) -> Steps[dict[str, Any]]:
         _withdraw(out)
         began = perf_counter()
         asking = ready(entry, plan, slide)
-        counts = yield from (_pixels(asking, out) if entry.spec.task == "segment" else _patches(asking, out))
-        asked = asking.asked()
+        sample, pixels = asking.sample(plan.cells), entry.spec.task == "segment"
+        counts = yield from (_pixels if pixels else _patches)(asking, out, sample)
+        asked = asking.asked(sample)
         if asked.unlike:
             yield Notice(
                 f"{slide.name} looks unlike what {entry.spec.name} was trained on: look at the result."
@@ -191,10 +192,10 @@ def _hashes(out: Path) -> dict[str, str]:
     return {path.relative_to(out).as_posix(): sha256_of(path) for path in paths}
 
 
-def _patches(asking: Asking, out: Path) -> Steps[dict[str, Any]]:
+def _patches(asking: Asking, out: Path, sample: Sample | None) -> Steps[dict[str, Any]]:
     """Write a row and a raster pixel for each patch."""
     plan, spec = asking.plan, asking.entry.spec
-    found = yield from kept_answers(asking, out / RUNNING, "predict")
+    found = yield from kept_answers(asking, out / RUNNING, "predict", sample)
     probabilities = found[plan.cells[:, 0], plan.cells[:, 1]]
     label = probabilities.argmax(axis=1) if len(plan) else np.zeros(0, np.int64)
     write_table(out / TABLE, _columns(plan, probabilities, label))
@@ -235,10 +236,10 @@ def _grey(k: int, classes: int) -> str:
     return f"#{level:02X}{level:02X}{level:02X}"
 
 
-def _pixels(asking: Asking, out: Path) -> Steps[dict[str, Any]]:
+def _pixels(asking: Asking, out: Path, sample: Sample | None) -> Steps[dict[str, Any]]:
     """Write the label of each pixel, blended over patches."""
     spec = asking.entry.spec
     path = out / RASTERS / "segmentation.zarr"
-    found = yield from write_segmentation(asking, path, stage="predict", place=out / RUNNING)
+    found = yield from write_segmentation(asking, path, stage="predict", place=out / RUNNING, sample=sample)
     mm2 = found.um_per_px**2 / 1e6
     return {"area_mm2": {name: round(float(found.pixels[k]) * mm2, 6) for k, name in enumerate(spec.classes)}}

@@ -114,6 +114,8 @@ class CaseRequest:
         Folder of the case whose corrections are used, if not those in ``out``.
     forget : tuple of str
         Settings entered for this case before that no longer hold, e.g. ``roi``.
+    spare_cores : int
+        Cores that models and the cell engine leave to others, as to an open window.
     """
 
     ihc: Path
@@ -125,6 +127,7 @@ class CaseRequest:
     restart: bool = False
     corrections: Path | None = None
     forget: tuple[str, ...] = ()
+    spare_cores: int = 0
 
 
 def read_preferences() -> Wishes:

@@ -15,6 +15,7 @@ from napari_her2.case import CaseFiles, StageStore, key_of, read_case, remember_
 from napari_her2.cells import CellSettings
 from napari_her2.errors import CaseError, SlideError, UsageError
 from napari_her2.events import StageDone
+from napari_her2.inference import cores
 from napari_her2.pipeline.corrections import Corrections
 from napari_her2.pipeline.engine import MODELS, TRANSFORMER, check_serves, choose_model
 from napari_her2.pipeline.memory import (
@@ -74,6 +75,8 @@ class Run:
         Thresholds of the cell engine; the usual ones unless control tissue sets them.
     said : Corrections
         What people said about the case; empty where it is not to be used.
+    spare_cores : int
+        Cores that are left to others, as to an open window.
     asked : dict
         What each model that took part was asked, and whether it knew such patches, by name of the setting.
     """
@@ -90,6 +93,7 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict)
     cell_settings: CellSettings = field(default_factory=CellSettings)
     said: Corrections = field(default_factory=Corrections)
+    spare_cores: int = 0
     asked: dict[str, Asked] = field(default_factory=dict)
     _keys: dict[str, str] = field(default_factory=dict)
 
@@ -97,6 +101,11 @@ class Run:
     def store(self) -> StageStore:
         """Where stages are kept."""
         return StageStore(self.files.stages)
+
+    @property
+    def cell_threads(self) -> int:
+        """Threads of the cell engine: as many as cores may be used."""
+        return max(cores() - self.spare_cores, 1)
 
     def key(self, stage: str, needs: Sequence[str], facts: Mapping[str, Any]) -> str:
         """Return the key of a stage: what it needs and the facts it depends on; remember it for others."""
@@ -182,7 +191,7 @@ def open_run(request: CaseRequest) -> Iterator[Run]:
         stack.enter_context(FolderLock(files.stages / "lock", files.folder.name))
         entered = replace(entered, **paths)
         run = Run(plan=plan, ihc=ihc, he=he, files=files, paths=paths, models=models, entered=entered)
-        run.said = said
+        run.said, run.spare_cores = said, request.spare_cores
         run.finished = _taken_up(run, restart=request.restart)
         yield run
 

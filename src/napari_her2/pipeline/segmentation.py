@@ -22,6 +22,7 @@ from napari_her2.events import Progress
 from napari_her2.inference import Agenda, BatchDone
 from napari_her2.pipeline.bands import Bands
 from napari_her2.pipeline.engine import BACKGROUND
+from napari_her2.pipeline.features import keeping_features
 from napari_her2.pipeline.keeping import work_key
 from napari_her2.pipeline.rasters import LABELS
 from napari_her2.store import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2.events import Steps
+    from napari_her2.inference import Sample
     from napari_her2.models import ModelSpec
     from napari_her2.pipeline.asking import Asking
     from napari_her2.pipeline.bands import Band
@@ -113,7 +115,13 @@ class Segmented:
 
 
 def write_segmentation(
-    asking: Asking, path: Path, *, stage: str, place: Path, within: Within | None = None
+    asking: Asking,
+    path: Path,
+    *,
+    stage: str,
+    place: Path,
+    within: Within | None = None,
+    sample: Sample | None = None,
 ) -> Steps[Segmented]:
     """Run a model of pixels and write the most probable class of each, about 0.5 µm/px.
 
@@ -128,6 +136,8 @@ def write_segmentation(
         Folder of unfinished work; the raster can be looked at there while it grows.
     within : Within, optional
         Classes outside are marked as excluded.
+    sample : Sample, optional
+        Of patches whose features are kept as well.
 
     Raises
     ------
@@ -136,14 +146,18 @@ def write_segmentation(
     """
     plan, bands = asking.plan, Bands(asking.plan.grid, asking.entry.spec)
     key = work_key(asking, within="" if within is None else within.digest())
-    with _Work(place, path.name, key, bands, asking.entry.spec, within) as work:
+    with (
+        _Work(place, path.name, key, bands, asking.entry.spec, within) as work,
+        keeping_features(place, sample) as keep,
+    ):
         done = work.taken_up()
         rest = plan.cells[~done[plan.cells[:, 0], plan.cells[:, 1]]]
         before = len(plan) - len(rest)
         if before:
             yield Progress(stage, before, len(plan), "patches")
-        for event in asking.batches(stage, Agenda(rest, done=before)):
+        for event in asking.batches(stage, Agenda(rest, done=before), sample):
             if isinstance(event, BatchDone):
+                keep(event)
                 work.add(event.cells, event.probabilities)
             else:
                 yield event

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_her2.events import Notice
-from napari_her2.inference import PlanWishes
+from napari_her2.inference import PlanWishes, first_seen
 from napari_her2.patches import Stitcher
 from napari_her2.pipeline.asking import Asked, prepare
 from napari_her2.pipeline.engine import tumour_class
@@ -69,10 +69,13 @@ def tumour_by_model(run: Run, tissue: TissueMask, place: Path) -> Steps[TumourFo
     wishes = PlanWishes(overlap=OVERLAP, least_tissue=LEAST_TISSUE)
     asking = prepare(run, "tumour_model", wishes, tissue=tissue)
     spec, guided = asking.entry.spec, None
-    if run.plan["exhaustive"] or len(asking.plan) < LEAST_GUIDED:
-        found = yield from kept_answers(asking, place / RUNNING, "tumour")
+    cells = asking.plan.cells
+    if run.plan["exhaustive"] or len(cells) < LEAST_GUIDED:
+        sample = asking.sample(cells)
+        found = yield from kept_answers(asking, place / RUNNING, "tumour", sample)
     else:
-        found, outcome = yield from guided_answers(asking, place / RUNNING, "tumour", tumour_class(spec))
+        sample, index = asking.sample(first_seen(cells)), tumour_class(spec)
+        found, outcome = yield from guided_answers(asking, place / RUNNING, "tumour", index, sample)
         guided = outcome.to_json()
         yield Notice(_said(outcome, spec.name))
     by_shape = yield from quiet(tumour_region(asking.slide, tissue))
@@ -83,7 +86,7 @@ def tumour_by_model(run: Run, tissue: TissueMask, place: Path) -> Steps[TumourFo
         method=spec.name,
         in_situ=by_shape.in_situ,
     )
-    return TumourFound(raster, asking.asked(guided))
+    return TumourFound(raster, asking.asked(sample, guided))
 
 
 def _said(outcome: Guided, name: str) -> str:
