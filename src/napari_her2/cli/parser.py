@@ -326,10 +326,10 @@ def _doctor(commands: Commands) -> None:
 
 def _bench(commands: Commands) -> None:
     parser = _command(commands, "bench", "the benchmarks, each against a floor of the same run")
-    parser.add_argument("--only", type=_names, metavar="P1,P2,...", help="of P1, P2, P3, P6, P7, P8, P10")
+    parser.add_argument("--only", type=_names, metavar="P1,P2,...", help="of P1, P2, P3, P6 to P10")
     parser.add_argument("--size", type=positive_int, default=4096, metavar="PX", help="of the large slide")
     parser.add_argument("--phantom-um", type=finite, default=2000.0, metavar="UM", help="side of the pair")
-    parser.add_argument("--he", type=Path, metavar="SLIDE", help="for P2, in place of a phantom")
+    parser.add_argument("--he", type=Path, metavar="SLIDE", help="for P2 in place of a phantom; for P6 too")
     parser.add_argument("--repeat", type=positive_int, default=3, metavar="N", help="interleaved runs")
     parser.add_argument("--model", default="tumour-tiny", metavar="NAME", help="of patches of H&E")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")

@@ -26,9 +26,9 @@ class BenchWishes:
     size_px : int
         Side of the slide of P1, P2, P3, P6 and P7.
     phantom_um : float
-        Side of the phantom pair of P8.
+        Side of the phantom pair of P8 and of the phantom of P9.
     he : Path or None
-        Slide for P2, in place of the one that is made for it.
+        Slide for P2, in place of the one that is made for it, and for P6, beside those.
     repeat : int
         Interleaved runs of which medians are taken.
     model : str

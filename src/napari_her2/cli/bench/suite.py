@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "BenchWishes", "run_bench"]
 
-NAMES: Final = ("P1", "P2", "P3", "P6", "P7", "P8", "P10")
+NAMES: Final = ("P1", "P2", "P3", "P6", "P7", "P8", "P9", "P10")
 SCHEMA: Final = "napari-her2/bench/1"
 
 
@@ -43,7 +43,7 @@ def run_bench(wishes: BenchWishes) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _measures() -> dict[str, Callable[[BenchWishes], Verdict]]:
-    from napari_her2.cli.bench import inference, others
+    from napari_her2.cli.bench import cluster, inference, others
 
     return {
         "P1": inference.whole_slide,
@@ -52,5 +52,6 @@ def _measures() -> dict[str, Callable[[BenchWishes], Verdict]]:
         "P6": inference.memory,
         "P7": inference.finish,
         "P8": others.cells,
+        "P9": cluster.two_workers,
         "P10": others.imports,
     }
