@@ -185,6 +185,30 @@ def test_lasso_wand_and_superpixels(bench: Bench) -> None:
     assert bench.at(1000, 1200) == 1
 
 
+def test_boundaries_are_shown_while_superpixels_are_in_hand(bench: Bench) -> None:
+    bench.start()
+    bench.editor.change(tool="superpixel")
+    bench.tools.prepare()
+    picture = bench.tools.lines.layer
+    assert picture in bench.viewer.layers
+    assert bench.viewer.layers.selection.active is bench.layer, "the mouse stays with the mask"
+    plane = bench.tools.plane("superpixel")
+    assert plane is not None
+    alpha = np.asarray(picture.data)[..., 3] > 0
+    assert 0.01 < alpha.mean() < 0.4
+    assert not alpha[plane == plane[plane.shape[0] // 2, plane.shape[1] // 2]].all()
+    np.testing.assert_allclose(picture.translate, bench.layer.translate)
+    np.testing.assert_allclose(picture.scale, bench.layer.scale)
+    bench.tools.hide_lines(hidden=True)
+    assert picture not in bench.viewer.layers
+    bench.tools.hide_lines(hidden=False)
+    assert bench.tools.lines.layer in bench.viewer.layers
+    bench.editor.change(tool="brush")
+    bench.tools.prepare()
+    assert bench.tools.lines.layer is None
+    assert bench.viewer.layers.selection.active is bench.layer
+
+
 def test_a_full_disk_keeps_the_stroke_and_saves_it_later(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

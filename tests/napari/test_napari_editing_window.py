@@ -92,3 +92,86 @@ def test_the_page_fits_and_says_why_not(viewer: Any, pair: tuple[Path, Path], tm
 
 def state_message(made: Any) -> str:
     return "" if made.state.message is None else str(made.state.message.text)
+
+
+def canvas_widget() -> Any:
+    """Return the widget that napari draws on."""
+    from qtpy.QtWidgets import QApplication
+
+    found = [w for w in QApplication.allWidgets() if type(w).__name__ == "CanvasBackendDesktop"]
+    return next(w for w in found if w.isVisible())
+
+
+def click(viewer: Any, places_um: list[tuple[float, float]], *, double_at_end: bool) -> None:
+    """Click places of the world with the mouse, as a hand does; a double-click is press, release, double."""
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtTest import QTest
+
+    from napari_her2._napari.worker import wait_until
+
+    native, left, camera = canvas_widget(), Qt.MouseButton.LeftButton, viewer.scene.camera
+    size = native.height(), native.width()
+    for number, (row, col) in enumerate(places_um):
+        y = (row - camera.center[-2]) * camera.zoom + size[0] / 2
+        x = (col - camera.center[-1]) * camera.zoom + size[1] / 2
+        at = QPoint(round(x), round(y))
+        QTest.mouseMove(native, at)
+        wait_until(lambda: False, 0.1)
+        QTest.mouseClick(native, left, pos=at)
+        if double_at_end and number == len(places_um) - 1:
+            QTest.mouseDClick(native, left, pos=at)
+        wait_until(lambda: False, 0.1)
+
+
+def drag(viewer: Any, start_um: tuple[float, float], end_um: tuple[float, float]) -> None:
+    """Press, move in steps, release."""
+    from qtpy.QtCore import QPoint, Qt
+    from qtpy.QtTest import QTest
+
+    from napari_her2._napari.worker import wait_until
+
+    native, left, camera = canvas_widget(), Qt.MouseButton.LeftButton, viewer.scene.camera
+    size = native.height(), native.width()
+
+    def at(part: float) -> QPoint:
+        row, col = (a + part * (b - a) for a, b in zip(start_um, end_um, strict=True))
+        y = (row - camera.center[-2]) * camera.zoom + size[0] / 2
+        return QPoint(round((col - camera.center[-1]) * camera.zoom + size[1] / 2), round(y))
+
+    QTest.mouseMove(native, at(0))
+    QTest.mousePress(native, left, pos=at(0))
+    for part in (0.3, 0.6, 0.9, 1.0):
+        QTest.mouseMove(native, at(part))
+        wait_until(lambda: False, 0.1)
+    QTest.mouseRelease(native, left, pos=at(1.0))
+    wait_until(lambda: False, 0.1)
+
+
+@pytest.mark.parametrize("tool", ["polygon", "rectangle"])
+def test_areas_are_drawn_by_hand(viewer: Any, case: Path, tool: str) -> None:
+    _, made = viewer.window.add_plugin_dock_widget("napari-her2", "Correct masks")
+    open_in(made, case)
+    suite = made.suite
+    made.start.start_button.click()
+    wait(lambda: made.state.active)
+    suite.canvas.go_to(340, 450, 300)
+    wait(lambda: made.state.covered)
+    made.pages.buttons["areas"].click()
+    made.areas.tools[tool].click()
+    corners = [(300.0, 400.0), (300.0, 500.0), (380.0, 500.0), (380.0, 400.0)]
+    if tool == "polygon":
+        click(viewer, corners, double_at_end=True)
+        wait(lambda: len(suite.areas.book) == 1)
+        click(viewer, [(row, col + 30) for row, col in corners], double_at_end=True)
+        wait(lambda: len(suite.areas.book) == 2)
+    else:
+        drag(viewer, corners[0], corners[2])
+        wait(lambda: len(suite.areas.book) == 1)
+    um = suite.case.target.um_per_px
+    for number, area in enumerate(suite.areas.book):
+        top, left, bottom, right = (value * um for value in area.shape.bounds)
+        shift = 30 * number
+        assert np.allclose((top, left, bottom, right), (300, 400 + shift, 380, 500 + shift), atol=1.5)
+        assert area.corners <= 5
+    pen = suite.areas._drawing
+    assert len(pen.data) == 0, "the pen is free for the next"

@@ -66,7 +66,7 @@ class AreaEditor:
         self._slide: Any = None
         self._drawing: Any = None
         self._edited: str | None = None
-        self.tint = True
+        self.tint, self.front = True, False
         self._view: View | None = None
 
     # ------------------------------------------------------------------ opening
@@ -114,6 +114,8 @@ class AreaEditor:
         self.picture.show(sheet, self._slide)
         if fresh:
             self.picture.layer.mouse_drag_callbacks.append(self._click)
+            if self.front and self._drawing is None:
+                self.viewer.layers.selection.active = self.picture.layer
 
     def redraw(self) -> None:
         """Draw again what was in view."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_her2.annotation import Area, View
 
-__all__ = ["Dots", "Sheet", "ViewPicture", "draw_areas", "draw_dots"]
+__all__ = ["Dots", "Sheet", "ViewPicture", "boundary_sheet", "draw_areas", "draw_dots"]
 
 SHIFT: Final = 4
 """Corners are drawn to 1/16 of a pixel of the screen."""
@@ -178,6 +178,29 @@ def _draw_pixels(sheet: Sheet, dots: Dots) -> None:
         sheet.rgba[xy[inside, 1] + dy, xy[inside, 0] + dx] = dots.colours[inside]
 
 
+BOUNDARY: Final = (0, 150, 190, 150)
+"""Seen on white, on blue nuclei and on brown membranes alike."""
+
+
+def boundary_sheet(numbers: NDArray[np.int32], corner_um: tuple[float, float], um_per_px: float) -> Sheet:
+    """Return the boundaries between regions as a picture, one pixel wide.
+
+    Parameters
+    ----------
+    numbers : int32 ndarray of shape (rows, cols)
+        Number of the region of each pixel.
+    corner_um : tuple of float
+        (row, col) of the corner of the first pixel.
+    um_per_px : float
+    """
+    edge = np.zeros(numbers.shape, np.bool_)
+    edge[1:] |= numbers[1:] != numbers[:-1]
+    edge[:, 1:] |= numbers[:, 1:] != numbers[:, :-1]
+    rgba = np.zeros((*numbers.shape, 4), np.uint8)
+    rgba[edge] = BOUNDARY
+    return Sheet(rgba, *corner_um, um_per_px)
+
+
 class ViewPicture:
     """The picture as a layer of napari; follows the slide that it lies on.
 
@@ -216,7 +239,11 @@ class ViewPicture:
             axis_labels=("y", "x"), affine=np.asarray(slide.affine), blending="translucent_no_depth",
             metadata={"napari_her2": {"key": "picture"}},
         )  # fmt: skip
+        # napari makes a new layer the active one: the mouse would leave the pen that is in hand.
+        in_hand = self.viewer.layers.selection.active
         self.viewer.layers.append(self.layer)
+        if in_hand is not None and in_hand in self.viewer.layers:
+            self.viewer.layers.selection.active = in_hand
         self._slide = slide
         slide.events.affine.connect(self._moved)
 
@@ -225,9 +252,12 @@ class ViewPicture:
             self.layer.affine = np.asarray(self._slide.affine)
 
     def clear(self) -> None:
-        """Take the layer away."""
+        """Take the layer away; what is in the person's hand stays there."""
         if self._slide is not None:
             self._slide.events.affine.disconnect(self._moved)
         if self.layer is not None and self.layer in self.viewer.layers:
+            in_hand = self.viewer.layers.selection.active
             self.viewer.layers.remove(self.layer)
+            if in_hand is not None and in_hand in self.viewer.layers:
+                self.viewer.layers.selection.active = in_hand
         self.layer = self._slide = None

@@ -94,6 +94,7 @@ class EditSuite:
         self.canvas.hide(hidden=False)
         self.areas.close()
         self.cells.close()
+        self.tools.lines.clear()
         self.editor.close_mask()
         self.case = None
 
@@ -115,7 +116,9 @@ class EditSuite:
         if page != "areas":
             self.areas.take("choose")
         self.canvas.hide(hidden=page == "cells")
+        self.tools.hide_lines(hidden=page != "paint")
         self._show_case_cells(shown=page != "cells")
+        self.areas.front = page == "areas"
         self.areas.tint = page != "cells"  # nothing colours the membranes that are judged
         self.areas.redraw()
         if page == "cells":

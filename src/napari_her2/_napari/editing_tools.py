@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_her2._napari.editing_overlay import ViewPicture, boundary_sheet
 from napari_her2._napari.session import Message
 from napari_her2.annotation import sampled, stain_plane, superpixels, wand
 from napari_her2.geometry import Box
@@ -44,6 +45,9 @@ class EditTools:
         self.probability: Multiscale | None = None
         self._looks: Looks | None = None
         self._asked: tuple[Any, str] | None = None
+        self.lines = ViewPicture(editor.canvas.viewer, SUPERPIXELS)
+        self._lined: Any = None
+        self._lines_hidden = False
         editor.canvas.attached = self.attach
 
     def attach(self, layer: Any) -> None:
@@ -58,6 +62,32 @@ class EditTools:
         name = {"wand": settings.wand_on, "superpixel": "superpixel"}.get(settings.tool)
         if name is not None:
             self.plane(name)
+        self.show_lines()
+
+    def hide_lines(self, *, hidden: bool) -> None:
+        """Take the boundaries of the superpixels away until further notice."""
+        self._lines_hidden = hidden
+        self.show_lines()
+
+    def show_lines(self) -> None:
+        """Show the boundaries while the tool is in hand and the window covers the view."""
+        editor, pixels = self.editor, self.editor.pixels
+        wanted = (
+            editor.state.settings.tool == "superpixel" and editor.state.covered and not self._lines_hidden
+        )
+        looks = self._looks if wanted and pixels is not None else None
+        plane = None
+        if looks is not None and pixels is not None and looks.window == pixels.window:
+            plane = looks.planes.get("superpixel")
+        if plane is None or looks is None or looks.window.scale_um > COARSEST_LINES_UM:
+            self.lines.clear()
+            self._lined = None
+        elif self._lined is not plane:
+            self._lined = plane
+            top, left = looks.window.translate_um
+            half = looks.window.scale_um / 2
+            sheet = boundary_sheet(plane, (top - half, left - half), looks.window.scale_um)
+            self.lines.show(sheet, editor.canvas._slide)
 
     def plane(self, name: str) -> NDArray[Any] | None:
         """Return a plane of the window, or None while it is being made.
@@ -94,6 +124,7 @@ class EditTools:
         def done(plane: NDArray[Any]) -> None:
             looks.planes[name] = plane
             self._asked = None
+            self.show_lines()
             if self.editor.state.message == WAIT:
                 self.editor.state.message = None
 
@@ -186,6 +217,10 @@ class EditTools:
     def _hover(self, layer: Any, event: Any) -> None:
         self.editor.hover(event.position)
 
+
+SUPERPIXELS = "superpixels"
+COARSEST_LINES_UM = 3.0
+"""At a coarser window a superpixel has so few pixels that its outline would cover it."""
 
 WAIT = Message("Looking at the tissue in the window: click again in a moment.")
 
