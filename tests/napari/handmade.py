@@ -197,3 +197,19 @@ def write_case(folder: Path, he: Path | None, ihc: Path, *, found: bool = True, 
                 remember_slide(f"{role}{folder.name}", path)
     seal(files, slides, settings={}, others={})
     return folder
+
+
+def patches(grid: Any, slide: str, **columns: Any) -> Any:
+    """Return a table of all patches of a grid, matched with nothing."""
+    from napari_her2.case import PatchTable
+
+    (row, col), (y, x), (bottom, right) = grid.cells.T, grid.starts(grid.cells).T, grid.stops(grid.cells).T
+    n = len(row)
+    nan, none, empty = np.full(n, np.nan), np.full(n, -1), np.full(n, "")
+    values: dict[str, Any] = {
+        "slide": np.full(n, slide), "row": row, "col": col, "x": x, "y": y, "width": right - x,
+        "height": bottom - y, "um_per_px": np.full(n, grid.um_per_px), "tissue_fraction": np.ones(n),
+        "tumour_probability": nan, "p0": nan, "p1": nan, "p2": nan, "p3": nan, "score": empty,
+        "matched_row": none, "matched_col": none, "residual_um": nan, "excluded": empty, **columns,
+    }  # fmt: skip
+    return PatchTable.of(**values)

@@ -1,4 +1,4 @@
-"""The linked view in a real window: pairs set by the mouse, what lies under the cursor, areas drawn on the H&E."""
+"""The linked view in a real window: pairs set by the mouse, patches, areas drawn on the H&E."""
 
 from __future__ import annotations
 
@@ -82,3 +82,32 @@ def test_pairs_are_set_and_moved_by_the_mouse(
     assert not linked.main_glass._marks
     assert not linked.pairs.pane.isVisible()
     viewer.window.remove_dock_widget(linked.parent())
+
+
+def test_patches_veil_and_drawing_on_both_canvases(
+    panel: Any, viewer: Any, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    linked = open_linked(panel, viewer, pair, tmp_path / "case")
+    wait(lambda: linked.shared.found is not None)
+    assert "not on both slides" in viewer.layers
+    assert linked.side.layer("veil") is not None
+    linked.point_at((380.0, 500.0), "ihc")
+    for glass, side_um in ((linked.glass, 112.0), (linked.main_glass, 128.0)):
+        corners, matched = glass._patch
+        assert matched
+        assert np.ptp(np.array(corners), axis=0) == pytest.approx((side_um, side_um), abs=0.5)
+    linked.patches.click()
+    linked.point_at((380.0, 500.0), "ihc")
+    assert linked.glass._patch is None
+    linked.draw_button.click()
+    layers = viewer.layers["tumour"], linked.side.layer("tumour")
+    assert [layer.mode for layer in layers] == ["add_polygon", "add_polygon"]
+    layers[1].add(SQUARE, shape_type="polygon")
+    assert panel.tumour.state.text().startswith("confirmed, 0.01 mm²")
+    assert np.asarray(viewer.layers["tumour, carried"].data[0]).min(axis=0) == pytest.approx((300, 400))
+    linked.draw_button.click()
+    assert [layer.mode for layer in layers] == ["pan_zoom", "pan_zoom"]
+    del layers
+    viewer.window.remove_dock_widget(linked.parent())
+    assert "not on both slides" not in viewer.layers
+    assert [ring.role for ring in panel.controller.tumour.rings()] == ["he"]

@@ -14,16 +14,13 @@ import numpy as np
 from napari_her2._napari import layers as data
 from napari_her2._napari.drawing import Drawing, size_um
 from napari_her2._napari.overlays import (
-    MAPS,
     OVERLAYS,
-    class_table,
-    heat_table,
     outline_overlays,
     overlays,
 )
 from napari_her2._napari.placing import he_place
+from napari_her2._napari.switching import Switches
 from napari_her2.geometry import Affine
-from napari_her2.vocabulary import CELL_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,11 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CaseCanvas"]
 
-SLIDES = ("he", "ihc", "tumour", "stain", "warped")
-"""Keys of what is looked at itself; all others lie over it."""
 
-
-class CaseCanvas(Drawing):
+class CaseCanvas(Drawing, Switches):
     """The layers of one case, by key: ``he``, ``ihc``, ``tumour``, ``carried`` and those of ``OVERLAYS``.
 
     Parameters
@@ -187,10 +181,13 @@ class CaseCanvas(Drawing):
         over = self._how == "over" and ihc is not None
         self._show_outlines()
         ihc_um = None if ihc is None else size_um(ihc)
-        place = he_place(self._how, size_um(he), ihc_um, self._he_to_ihc).matrix
+        lies: Arrangement = "over" if over or (self._linked and ihc is not None) else "side"
+        place = he_place(lies, size_um(he), ihc_um, self._he_to_ihc)
+        if self._linked and self._rotation is not None:
+            place = self._rotation @ place
         for layer in map(self.layer, self._on_he):
             if layer is not None:
-                layer.affine = place
+                layer.affine = place.matrix
         he.opacity = self._blend if over else 1.0
         if over:
             self._raise_he(he, ihc)
@@ -201,9 +198,14 @@ class CaseCanvas(Drawing):
         if layers.index(he) < layers.index(ihc):
             layers.move(layers.index(he), layers.index(ihc) + 1)
 
+    def on_he(self, key: str) -> bool:
+        """Whether a layer lies on the H&E."""
+        return key in self._on_he
+
     def set_linked(self, linked: bool) -> None:
-        """Leave the main canvas to the IHC while the H&E has one of its own."""
+        """Leave the main canvas to the IHC while the H&E has one of its own; its maps lie over the IHC."""
         self._linked = linked
+        self.arrange()
         for key in ("he", "outline_he"):
             layer = self.layer(key)
             if layer is not None:
@@ -217,6 +219,7 @@ class CaseCanvas(Drawing):
             if layer is not None and key not in self._on_he:
                 layer.affine = matrix
         self._rotation = rotation
+        self.arrange()
 
     def add_over_ihc(self, key: str, entry: data.LayerData) -> None:
         """Add a layer above the slides, below the overlays, without making it the active one."""
@@ -259,67 +262,6 @@ class CaseCanvas(Drawing):
         if zoom is not None:
             camera.zoom = zoom
         camera.center = (0.0, *centre_um)
-
-    def show_classes(self, codes: set[int]) -> None:
-        """Show the cells of these classes only."""
-        cells = self.layer("cells")
-        if cells is not None:
-            cells.shown = np.isin(cells.metadata["class_code"], sorted(codes))
-        for layer in map(self.layer, ("her2", "pixels")):
-            if layer is not None:
-                layer.colormap = class_table(CELL_CLASSES[code] for code in codes)
-
-    def set_opacity(self, opacity: float) -> None:
-        """Set how strongly the maps cover the slides."""
-        for layer in map(self.layer, MAPS):
-            if layer is not None:
-                layer.opacity = opacity
-
-    def set_threshold(self, least: float) -> None:
-        """Show the tumour heat map from a probability on."""
-        heat = self.layer("heat")
-        if heat is not None:
-            heat.colormap = heat_table(least)
-
-    def set_visible(self, key: str, visible: bool) -> None:
-        """Show or hide an overlay."""
-        if key == "outline":
-            self._outlines_on = visible
-            self._show_outlines()
-        elif (layer := self.layer(key)) is not None:
-            layer.visible = visible
-
-    def _show_outlines(self) -> None:
-        """Show the outline on both slides, once where they lie over each other."""
-        for key, beside in (("outline", False), ("outline_he", True)):
-            layer = self.layer(key)
-            if layer is not None:
-                hidden = beside and (self._how == "over" or self._linked)
-                layer.visible = self._outlines_on and not hidden
-
-    def overlay_layers(self) -> list[Any]:
-        """Return all of our layers that lie over the slides."""
-        found = (self.layer(key) for key in list(self._layers) if key not in SLIDES)
-        return [layer for layer in found if layer is not None]
-
-    def visible_keys(self) -> set[str]:
-        """Return the keys of our overlays that are shown."""
-        shown = self.overlay_layers()
-        return {key for key, layer in self._layers.items() if layer in shown and layer.visible}
-
-    def hide_overlays(self) -> list[Any]:
-        """Hide all overlays; return those that were shown."""
-        shown = [layer for layer in self.overlay_layers() if layer.visible]
-        for layer in shown:
-            layer.visible = False
-        return shown
-
-    def toggle_overlays(self) -> None:
-        """Hide all overlays, or show them again (the heat map stays as it is)."""
-        shown = [layer for layer in map(self.layer, ("cells", "outline")) if layer is not None]
-        visible = not any(layer.visible for layer in shown)
-        for key in ("cells", "outline"):
-            self.set_visible(key, visible)
 
     def toggle_stain(self) -> None:
         """Show the H&E where the IHC was, and back, when they lie over each other."""

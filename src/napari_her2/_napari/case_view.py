@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2._napari.refitting import Refit
-    from napari_her2.case import CaseBundle, RasterName, Report
+    from napari_her2.case import CaseBundle, PatchTable, RasterName, Report
     from napari_her2.cells import CellTable
     from napari_her2.events import Steps
     from napari_her2.geometry import Affine
@@ -93,6 +93,8 @@ class CaseView:
         How many classes cells and pixels are apart, and its µm/px.
     refit : Refit or None
         What a person's pairs make of the alignment, if there are any.
+    patches : PatchTable or None
+        Patches of both slides.
     """
 
     folder: Path
@@ -107,6 +109,7 @@ class CaseView:
     rasters: dict[str, Multiscale] = field(default_factory=dict)
     disagreement: tuple[NDArray[np.uint8], float] | None = None
     refit: Refit | None = None
+    patches: PatchTable | None = None
 
     @property
     def he_to_ihc_um(self) -> Affine | None:
@@ -153,6 +156,7 @@ def load_case(folder: Path, *, cell_limit: int = 60000) -> Steps[CaseView]:
         table=table,
         rasters={str(name): raster for name, raster in rasters.items()},
         disagreement=_disagreement(rasters),
+        patches=bundle.patches() if bundle.files.patches.is_file() else None,
         refit=None if mapping is None else _refit(bundle, mapping, outlines, _slide_of(tumour)),
     )
 

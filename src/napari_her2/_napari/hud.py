@@ -27,6 +27,7 @@ OTHERS: Final = {
     "part_C": (COLOURS["tumour"], "tumour probability (C)"),
     "disagreement": ("#E7298A", "scorers differ"),
     "error": ("#FDE737", "alignment error ≥ 100 µm"),
+    "veil": ("#808080", "not on both slides"),
 }
 
 

@@ -35,7 +35,7 @@ __all__ = [
 
 SlideRole = Literal["he", "ihc"]
 Activity = Literal["idle", "opening", "aligning", "running"]
-Tool = Literal["", "pairs", "ruler"]
+Tool = Literal["", "pairs", "ruler", "draw"]
 """What the mouse does on the canvas besides moving the slide."""
 
 EngineChoice = Literal["classical", "transformer", "both"]

@@ -31,6 +31,7 @@ class TumourControl:
     def draw(self, name: str = AREA_CLASSES[0]) -> None:
         """Let the person draw an area of a class."""
         self._forget_area(False)
+        self.session.tool = "draw"
         self.canvas.draw_tumour(name)
         self.drawn()
 

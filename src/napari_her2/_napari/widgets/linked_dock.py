@@ -6,24 +6,26 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from napari_her2._napari import layers as data
+from napari_her2._napari.he_side import HeSide
 from napari_her2._napari.linking import Link, LinkedCameras, centre_of
+from napari_her2._napari.shortcuts import keys_in
 from napari_her2._napari.widgets.arrange import bring_layer_docks, put_layer_docks_away
 from napari_her2._napari.widgets.docked import Docked
 from napari_her2._napari.widgets.glass import Glass, Ring
 from napari_her2._napari.widgets.pairs_view import PairsView
 from napari_her2._napari.widgets.partner import Partner
 from napari_her2._napari.widgets.parts import label
+from napari_her2._napari.widgets.shared_view import SharedView
 from napari_her2.geometry import Affine
 
 if TYPE_CHECKING:
     import napari
+    from napari_her2._napari.paired import Pairing
     from napari_her2._napari.session import SlideRole
 
 __all__ = ["LinkedDock"]
@@ -50,6 +52,7 @@ class LinkedDock(Docked):
         super().__init__(napari_viewer)
         self.partner = ViewerModel(title="H&E")
         self.partner.theme = self.viewer.theme
+        self.side = HeSide(self.partner, self.controller.canvas, self.controller.tumour.drawn)
         self.qt_viewer = QtViewer(self.partner)
         self.glass = Glass(self.partner, self.qt_viewer.canvas.native)
         self.main_glass = self.studio.hud.glass
@@ -63,6 +66,7 @@ class LinkedDock(Docked):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._at_rest)
+        self.shared = SharedView(self.session, self.controller.canvas, self.side)
         self._build()
         self.studio.refresher.follow(self.partner)
         for viewer, side in ((self.viewer, "ihc"), (self.partner, "he")):
@@ -72,6 +76,7 @@ class LinkedDock(Docked):
         self.watch(self._take_up, "tool")
         self.pairs.pane.gone_to.connect(self._go_to_pair)
         self._bind_keys()
+        self.session.tool = ""
         self._hidden = put_layer_docks_away(self.viewer)
         self._relink()
         self.begin()
@@ -101,6 +106,18 @@ class LinkedDock(Docked):
         self.pairs_button.setToolTip("Set places that belong together; the alignment follows (Ctrl+Alt+L)")
         self.pairs_button.clicked.connect(self.switch_pairs)
         top.addWidget(self.pairs_button)
+        self.draw_button = QPushButton("Draw")
+        self.draw_button.setCheckable(True)
+        self.draw_button.setToolTip(
+            "Draw the tumour area on either slide: click for corners, double-click to finish; "
+            "it is carried to the other at once (Ctrl+Alt+W)"
+        )
+        self.draw_button.clicked.connect(self.switch_drawing)
+        top.addWidget(self.draw_button)
+        self.patches = QCheckBox("Patches")
+        self.patches.setChecked(True)
+        self.patches.setToolTip("Outline the patch under the cursor and its partner; dashed: it has none")
+        top.addWidget(self.patches)
         self.error = label("", "small")
         top.addWidget(self.error, 1, Qt.AlignmentFlag.AlignRight)
         whole = QVBoxLayout(self)
@@ -138,12 +155,14 @@ class LinkedDock(Docked):
 
     def _bind_keys(self) -> None:
         landmarks = self.studio.landmarks
+        table = keys_in("linked")
         keys = {
-            "Control-Alt-T": lambda _: self.turn(None),
-            "Control-Alt-H": lambda _: self.turn("he"),
-            "Control-Alt-L": lambda _: self.switch_pairs(),
-            "Control-Alt-Z": lambda _: landmarks.undo(),
-            "Control-Alt-Y": lambda _: landmarks.redo(),
+            table["turn_both"]: lambda _: self.turn(None),
+            table["turn_he"]: lambda _: self.turn("he"),
+            table["pairs"]: lambda _: self.switch_pairs(),
+            table["draw"]: lambda _: self.switch_drawing(),
+            table["undo"]: lambda _: landmarks.undo(),
+            table["redo"]: lambda _: landmarks.redo(),
         }
         self._keys = keys
         for viewer in (self.viewer, self.partner):
@@ -158,9 +177,9 @@ class LinkedDock(Docked):
             before.close()
             self.cameras = None
         self.curtain.forget()
-        self._show_he()
+        self.side.show(he)
         if he is None or ihc is None or he.um_per_px is None or ihc.um_per_px is None:
-            self.controller.canvas.set_linked(False)
+            self._share(on=False)
             return
         link = Link(he_um=he.size_um, ihc_um=ihc.size_um, mapping=self.session.mapping)
         if before is not None:
@@ -169,7 +188,7 @@ class LinkedDock(Docked):
             link, self.viewer, self.partner, at_rest=self._place_he, moved=self._rest.start
         )
         self.cameras.on = self.linked.isChecked()
-        self.controller.canvas.set_linked(True)
+        self._share(on=True)
         self.controller.canvas.turn(link.rotation("ihc"))
         self.controller.canvas.look_at("ihc")
         self.cameras.rest()
@@ -179,8 +198,21 @@ class LinkedDock(Docked):
         self._mode = "off"
         self.modes["off"].setChecked(True)
         self.pairs.show_marks()
+        self.shared.find()
         told = "not aligned yet" if link.mapping is None else ""
         self.error.setText(told)
+
+    def _share(self, *, on: bool) -> None:
+        """Leave the H&E, and what is drawn on it, to its own canvas, or give it back."""
+        canvas = self.controller.canvas
+        if on == (canvas.he_side is not None):
+            return
+        if on:
+            canvas.share(self.side)
+        canvas.set_linked(on)
+        if not on:
+            canvas.share(None)
+        self.controller.tumour.drawn()
 
     def _remap(self, *_: Any) -> None:
         """Follow an alignment that was changed, without moving the view."""
@@ -188,25 +220,37 @@ class LinkedDock(Docked):
         if cameras is not None and cameras.link.mapping is not self.session.mapping:
             cameras.link = replace(cameras.link, mapping=self.session.mapping)
             cameras.rest()
+            self.shared.find()
             if self._mode != "off":
                 self.curtain.forget()
                 self.show_curtain(self._mode)
 
     def place_of(self, side: SlideRole) -> Affine | None:
         """Return a slide's µm → world of its canvas; None where it is not shown."""
-        if self.cameras is None or not len(self.partner.layers):
+        if self.cameras is None or not self.side.shown:
             return None
         if side == "ihc":
             return self.cameras.link.rotation("ihc")
-        return Affine.from_matrix(_plane(self.partner.layers[0].affine))
+        return self.side.place
 
     def switch_pairs(self, *_: Any) -> None:
         """Take up the tool that sets pairs, or put it down."""
         self.session.tool = "" if self.session.tool == "pairs" else "pairs"
 
+    def switch_drawing(self, *_: Any) -> None:
+        """Draw the tumour area on either canvas, or move the slides again."""
+        if self.session.tool == "draw":
+            self.session.tool = ""
+        else:
+            self.controller.tumour.draw()
+
     def _take_up(self, *_: Any) -> None:
         """Give the mouse to the tool that is held."""
+        drawing = self.session.tool == "draw"
         self.pairs_button.setChecked(self.pairs.on)
+        self.draw_button.setChecked(drawing)
+        if not drawing:
+            self.controller.canvas.stop_drawing()
         if not self.pairs.on:
             for glass in (self.glass, self.main_glass):
                 glass.hold(None)
@@ -218,20 +262,6 @@ class LinkedDock(Docked):
         if to_world is not None:
             row, col = to_world(self.studio.landmarks.on("ihc")[which : which + 1])[0]
             self.controller.canvas.go((float(row), float(col)))
-
-    def _show_he(self) -> None:
-        """Show the present H&E in the second canvas, on the tiles that are there already."""
-        he = self.session.he
-        shown = next(iter(self.partner.layers), None)
-        if shown is not None and (he is None or data.pyramid_of(shown) is not he.pyramid):
-            self.partner.layers.clear()
-            shown = None
-        if he is not None and shown is None:
-            from napari.layers import Layer
-
-            entry = data.slide_layer(he.pyramid, f"H&E  {he.name}", he.um_per_px)
-            self.partner.layers.append(Layer.create(*entry))
-            self.partner.canvas.overlays.scale_bar.visible = True
 
     def turn(self, side: Any) -> None:
         """Turn the H&E, or both slides, by 90°."""
@@ -264,8 +294,8 @@ class LinkedDock(Docked):
 
     def _place_he(self, centre: tuple[float, float]) -> None:
         cameras = self.cameras
-        if cameras is not None and len(self.partner.layers):
-            self.partner.layers[0].affine = cameras.link.he_place(centre).matrix
+        if cameras is not None and self.side.shown:
+            self.side.lie(cameras.link.he_place(centre))
             self.pairs.show_marks()
 
     def _mouse_moved(self, side: Any, viewer: Any, event: Any) -> None:
@@ -275,16 +305,35 @@ class LinkedDock(Docked):
     def point_at(self, place_um: tuple[float, float], side: Any = "ihc") -> None:
         """Show a place (world µm) of one canvas on the other, with the local error as a ring."""
         cameras = self.cameras
-        if cameras is None or cameras.link.mapping is None or not len(self.partner.layers):
+        if cameras is None or cameras.link.mapping is None or not self.side.shown:
             return
-        place = Affine.from_matrix(_plane(self.partner.layers[0].affine))
-        cursor = cameras.link.cursor(place_um, side, place)
+        cursor = cameras.link.cursor(place_um, side, self.side.place)
         here, there = (self.main_glass, self.glass) if side == "ihc" else (self.glass, self.main_glass)
         here.show_ring(None)
         if cursor is not None:
             there.show_ring(Ring(cursor.place, cursor.error_um, cursor.inside))
             words = f"± {cursor.error_um:.0f} µm here" if cursor.inside else "not on both slides"
             self.error.setText(words)
+        self._show_patches(place_um, side)
+
+    def _show_patches(self, place_um: tuple[float, float], side: SlideRole) -> None:
+        """Show the patch under the cursor and its partner on the other slide."""
+        to_world = self.place_of(side)
+        if to_world is None:
+            return
+        row, col = to_world.inverse([place_um])[0]
+        found = self.shared.at(side, (float(row), float(col))) if self.patches.isChecked() else None
+        self._outline("he", self.glass, found)
+        self._outline("ihc", self.main_glass, found)
+
+    def _outline(self, side: SlideRole, glass: Glass, found: Pairing | None) -> None:
+        corners = None if found is None else found.he_um if side == "he" else found.ihc_um
+        to_world = self.place_of(side)
+        if found is None or corners is None or to_world is None:
+            glass.show_patch(None)
+        else:
+            places = [(float(row), float(col)) for row, col in to_world(corners)]
+            glass.show_patch(places, matched=found.matched)
 
     def themed(self) -> None:
         """Let the second canvas follow napari's theme."""
@@ -293,8 +342,8 @@ class LinkedDock(Docked):
     def closed(self) -> None:
         """Unlink, and give the main canvas its H&E back."""
         self._rest.stop()
-        if self.session.tool == "pairs":
-            self.session.tool = ""
+        self.session.tool = ""
+        self.shared.close()
         self.main_glass.hold(None)
         self.pairs.leave()
         if self.cameras is not None:
@@ -306,15 +355,12 @@ class LinkedDock(Docked):
         for key in self._keys:
             self.viewer.bind_key(key, None, overwrite=True)
         self.controller.canvas.turn(None)
-        self.controller.canvas.set_linked(False)
+        self._share(on=False)
         self.main_glass.show_ring(None)
+        self.main_glass.show_patch(None)
         self.glass.leave()
         bring_layer_docks(self.viewer, self._hidden)
         self.studio.refresher.unfollow(self.partner)
-        self.partner.layers.clear()
+        self.side.close()
         self.qt_viewer.close()
         self.qt_viewer.deleteLater()
-
-
-def _plane(affine: Any) -> Any:
-    return np.asarray(affine)[-3:, -3:]
