@@ -7,20 +7,60 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_her2._napari.controller import ScoreController
 
-__all__ = ["cancel", "draw_tumour", "run", "toggle_overlays", "toggle_stain"]
+__all__ = [
+    "KEYLESS",
+    "accept_field",
+    "align",
+    "cancel",
+    "clear_tumour",
+    "confirm_tumour",
+    "draw_tumour",
+    "exclude_field",
+    "faintest_cells",
+    "magnify_1",
+    "magnify_2",
+    "magnify_3",
+    "magnify_4",
+    "magnify_5",
+    "next_case",
+    "next_field",
+    "one_stain",
+    "overlay",
+    "previous_case",
+    "previous_field",
+    "run",
+    "set_pairs",
+    "show_help",
+    "swap",
+    "toggle_overlays",
+    "toggle_stain",
+    "turn_both",
+    "turn_he",
+]
 
 PLUGIN, PANEL = "napari-her2", "HER2 case"
+
+KEYLESS = (
+    "align", "confirm_tumour", "draw_tumour", "clear_tumour", "swap", "overlay", "cancel", "mark_reviewed",
+    "case_panel", "worklist", "linked_view", "parts", "heat_map", "stain_classes", "maskformer",
+    "review_queue", "navigator", "correct_masks",
+)  # fmt: skip
+"""Commands for people that have no key; the help pane lists them by the manifest's titles."""
 
 
 def _controller() -> ScoreController | None:
     """Return the controller of the panel in the current viewer; the panel is opened if needed."""
+    panel = _dock(PANEL)
+    return None if panel is None else panel.controller
+
+
+def _dock(name: str) -> Any:
+    """Return the widget of a dock of the current viewer, opened where it is not; None without a viewer."""
     from napari import current_viewer
+    from napari_her2._napari.widgets.arrange import open_dock
 
     viewer: Any = current_viewer()
-    if viewer is None:
-        return None
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, PANEL)
-    return panel.controller
+    return None if viewer is None else open_dock(viewer, name)
 
 
 def run() -> None:
@@ -51,3 +91,143 @@ def draw_tumour() -> None:
     """Let the person draw the tumour area."""
     if (control := _controller()) is not None:
         control.tumour.draw()
+
+
+def align() -> None:
+    """Bring the slides together and propose the tumour area."""
+    if (control := _controller()) is not None:
+        control.align()
+
+
+def confirm_tumour() -> None:
+    """Take the proposed tumour area as it is."""
+    if (control := _controller()) is not None:
+        control.confirm_tumour()
+
+
+def clear_tumour() -> None:
+    """Take back what was drawn or confirmed."""
+    if (control := _controller()) is not None:
+        control.tumour.clear()
+
+
+def swap() -> None:
+    """Exchange H&E and IHC."""
+    if (control := _controller()) is not None:
+        control.swap()
+
+
+def overlay() -> None:
+    """Lay the H&E over the IHC, or beside it again."""
+    if (control := _controller()) is not None:
+        control.arrange("side" if control.session.arrangement == "over" else "over")
+
+
+def one_stain() -> None:
+    """Show the IHC, its haematoxylin alone, its DAB alone."""
+    panel = _dock(PANEL)
+    if panel is not None:
+        panel.studio.hud.stain.cycle(None)
+
+
+def _magnify(number: int) -> None:
+    from napari_her2._napari.viewing import MAGNIFICATIONS
+
+    panel = _dock(PANEL)
+    if panel is not None:
+        panel.studio.hud.magnify(MAGNIFICATIONS[number - 1])
+
+
+def magnify_1() -> None:
+    """Look at the least magnification of the table."""
+    _magnify(1)
+
+
+def magnify_2() -> None:
+    """Look at the second."""
+    _magnify(2)
+
+
+def magnify_3() -> None:
+    """Look at the third."""
+    _magnify(3)
+
+
+def magnify_4() -> None:
+    """Look at the fourth."""
+    _magnify(4)
+
+
+def magnify_5() -> None:
+    """Look at the highest."""
+    _magnify(5)
+
+
+def turn_both() -> None:
+    """Turn both slides of the linked view by 90°."""
+    _on(LINKED, "turn", None)
+
+
+def turn_he() -> None:
+    """Turn the H&E of the linked view by 90°."""
+    _on(LINKED, "turn", "he")
+
+
+def set_pairs() -> None:
+    """Set and move pairs of places, and back."""
+    _on(LINKED, "switch_pairs")
+
+
+def next_field() -> None:
+    """Go to the next field of the review."""
+    _review("step", 1)
+
+
+def previous_field() -> None:
+    """Go to the previous field of the review."""
+    _review("step", -1)
+
+
+def accept_field() -> None:
+    """Say that what is measured in the field is right."""
+    _review("judge", "accepted")
+
+
+def exclude_field() -> None:
+    """Leave the cells of the field out."""
+    _review("judge", "excluded")
+
+
+def faintest_cells() -> None:
+    """Go to the next of the faintest stained cells."""
+    _review("next_faint")
+
+
+def next_case() -> None:
+    """Open the next case of the worklist."""
+    _on(WORKLIST, "step", 1)
+
+
+def previous_case() -> None:
+    """Open the previous case of the worklist."""
+    _on(WORKLIST, "step", -1)
+
+
+def show_help() -> None:
+    """Show all keys and actions."""
+    _dock(HELP)
+
+
+def _on(name: str, act: str, *what: Any) -> None:
+    dock = _dock(name)
+    if dock is not None:
+        getattr(dock, act)(*what)
+
+
+def _review(act: str, *what: Any) -> None:
+    dock = _dock(REVIEW)
+    if dock is not None:
+        getattr(dock.control, act)(*what)
+
+
+LINKED, REVIEW, WORKLIST, HELP = "Linked H&E ↔ IHC view", "Review queue", "HER2 worklist", "HER2 help"

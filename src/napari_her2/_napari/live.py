@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_her2._napari.faint import UNRESOLVED, FaintCell, faintest
 from napari_her2.vocabulary import COLOURS
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
     from napari_her2._napari.score_view import ScoreView
     from napari_her2.case import CaseBundle, Report
+    from napari_her2.cells import CellTable
     from napari_her2.events import Steps
-    from napari_her2.review import Field, FieldVerdicts
+    from napari_her2.pipeline import Recount
+    from napari_her2.review import CellVerdicts, Field, FieldVerdicts
     from napari_her2.scoring import Call, Flip
 
 __all__ = ["LiveScore", "flip_words", "ish_report", "read_live", "with_live"]
@@ -38,6 +41,8 @@ class LiveScore:
         What to look at, in the order that the program's own cells give it: it stays while a reader judges.
     verdicts : FieldVerdicts
         Of this reader.
+    faint : tuple of FaintCell
+        The faintest stained cells, where null or ultralow is open; else none.
     """
 
     report: Report
@@ -45,6 +50,7 @@ class LiveScore:
     flips: tuple[Flip, ...]
     queue: tuple[Field, ...]
     verdicts: FieldVerdicts
+    faint: tuple[FaintCell, ...] = ()
 
 
 def read_live(folder: Path, reader: str, ish: dict[str, Any] | None = None) -> Steps[LiveScore]:
@@ -87,7 +93,28 @@ def read_live(folder: Path, reader: str, ish: dict[str, Any] | None = None) -> S
         flips=what_would_flip(found.summary.counts, rule, clusters=clusters),
         queue=review_queue(table, um, rule, doubts=_doubts(bundle)),
         verdicts=read_field_verdicts(entries, reader or None),
+        faint=faintest(table, _said_of(table, said, um), um) if _unresolved(bundle, found) else (),
     )
+
+
+def _said_of(table: CellTable, said: CellVerdicts, um_per_px: float) -> dict[int, str]:
+    """Return by row of the table which class a person gave; ``out`` where they left the cell out."""
+    from napari_her2.pipeline.recount import MATCH_UM
+    from napari_her2.vocabulary import CELL_CLASSES
+
+    rows = said.matched(table.points_px, MATCH_UM / um_per_px)
+    words = {}
+    for row, code, counts in zip(rows, said.class_code, said.counts, strict=True):
+        if row >= 0 and counts == 0:
+            words[int(row)] = "out"
+        elif row >= 0 and code >= 0:
+            words[int(row)] = CELL_CLASSES[code]
+    return words
+
+
+def _unresolved(bundle: CaseBundle, found: Recount) -> bool:
+    """Whether null or ultralow is open, by the run or with the verdicts: the gallery stays."""
+    return UNRESOLVED in (*bundle.report.call.flags, *found.call.flags)
 
 
 def _ihc_um(bundle: CaseBundle) -> float:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_her2._napari.faint import PICTURE_UM, FaintPicture, judge_faint
 from napari_her2._napari.live import read_live
 from napari_her2._napari.session import Message
 from napari_her2._napari.signing import judge_field, sign
+from napari_her2._napari.viewing import zoom_of
 from napari_her2.errors import Her2Error
 from napari_her2.geometry import Box
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2._napari.controller import Jobs, ScoreController
+    from napari_her2._napari.faint import FaintCell
     from napari_her2._napari.live import LiveScore
     from napari_her2._napari.session import OpenSlide
     from napari_her2._napari.signing import Signature
@@ -55,7 +58,7 @@ class ReviewControl:
     """
 
     pictured = Signal(object)
-    """A :class:`FieldPicture` is there; on the window's thread."""
+    """A :class:`FieldPicture` or :class:`FaintPicture` is there; on the window's thread."""
 
     def __init__(self, controller: ScoreController, jobs: Jobs) -> None:
         self.controller, self.session = controller, controller.session
@@ -63,6 +66,7 @@ class ReviewControl:
         self._ish: dict[str, Any] | None = None
         self._wanted = False
         self._closed = False
+        self.faint_shown = 0
         self.session.events.result.connect(self.refresh)
 
     @property
@@ -114,6 +118,33 @@ class ReviewControl:
             at = numbers.index(now) + by if now in numbers else 0
             self.go(numbers[min(max(at, 0), len(numbers) - 1)])
 
+    @property
+    def faint(self) -> tuple[FaintCell, ...]:
+        """The faintest stained cells, where null or ultralow is open."""
+        return () if self.session.live is None else self.session.live.faint
+
+    def go_faint(self, number: int) -> None:
+        """Show one of the faintest cells at 40 times."""
+        cell = next((cell for cell in self.faint if cell.number == number), None)
+        um = self.session.ihc.um_per_px if self.session.ihc is not None else None
+        if cell is not None and um is not None:
+            self.faint_shown = number
+            self.controller.canvas.go((cell.row_px * um, cell.col_px * um), zoom_of(40.0))
+
+    def next_faint(self) -> None:
+        """Show the next of them; after the last the first again."""
+        if self.faint:
+            self.go_faint(self.faint_shown % len(self.faint) + 1)
+
+    def judge_faint(self, stained: bool) -> None:
+        """Say whether the membrane of the cell that is shown is stained at all, and go on."""
+        cell = next((cell for cell in self.faint if cell.number == self.faint_shown), None)
+        result = self.session.result
+        if cell is not None and result is not None:
+            folder, reader = result.folder, self.session.reader
+            self._start(lambda: judge_faint(folder, cell, stained, reader), lambda _: self.refresh())
+            self.next_faint()
+
     def judge(self, verdict: str, comment: str = "") -> None:
         """Say something of the field that is shown, and go on unless it is a comment."""
         field, result = self.field, self.session.result
@@ -139,8 +170,9 @@ class ReviewControl:
     def _counted(self, live: LiveScore) -> None:
         if self._closed or self.session.result is None:
             return
-        before, self.session.live = self.queue, live
-        if self._wanted and [f.centre_px for f in before] != [f.centre_px for f in live.queue]:
+        before, faint, self.session.live = self.queue, self.faint, live
+        fresh = [f.centre_px for f in before] != [f.centre_px for f in live.queue]
+        if self._wanted and (fresh or len(faint) != len(live.faint)):
             self.make_pictures()
 
     def make_pictures(self) -> None:
@@ -149,6 +181,9 @@ class ReviewControl:
         slides, mapping, queue = (self.session.he, self.session.ihc), self.session.mapping, self.queue
         if queue:
             self._start(lambda: _pictures(slides, mapping, queue), lambda _: None)
+        faint = self.faint
+        if faint:
+            self._start(lambda: _faint_pictures(slides[1], faint), lambda _: None)
 
     def _signed(self, report: Any) -> None:
         self.session.signed = report.final.score or "not scorable"
@@ -158,7 +193,7 @@ class ReviewControl:
         self._jobs.start(make, event=self._event, result=done, error=self._say, end=_nothing)
 
     def _event(self, event: Any) -> None:
-        if isinstance(event, FieldPicture) and not self._closed:
+        if isinstance(event, FieldPicture | FaintPicture) and not self._closed:
             self.pictured.emit(event)
 
     def _say(self, error: BaseException) -> None:
@@ -189,6 +224,16 @@ def _pictures(
 
             on_he = _picture(he, carry_box(mapping, box, "ihc"))
         yield FieldPicture(field.number, on_ihc, on_he)  # type: ignore[misc]
+
+
+def _faint_pictures(ihc: OpenSlide | None, faint: Sequence[FaintCell]) -> Steps[None]:
+    """Yield a :class:`FaintPicture` of each of the faintest cells."""
+    if ihc is None:
+        return
+    side = round(PICTURE_UM / (ihc.um_per_px or 1.0))
+    for cell in faint:
+        corner = round(cell.row_px - side / 2), round(cell.col_px - side / 2)
+        yield FaintPicture(cell.number, _picture(ihc, Box(*corner, side, side)))  # type: ignore[misc]
 
 
 def _picture(slide: OpenSlide, box: Box) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_her2._napari.widgets.help_dock import HelpDock
 from napari_her2._napari.widgets.linked_dock import LinkedDock
 from napari_her2._napari.widgets.navigator import NavigatorDock
 from napari_her2._napari.widgets.panel import CasePanel
@@ -12,6 +13,7 @@ from napari_her2._napari.widgets.worklist_dock import WorklistDock
 __all__ = [
     "CasePanel",
     "HeatMapDock",
+    "HelpDock",
     "LinkedDock",
     "MaskFormerDock",
     "NavigatorDock",

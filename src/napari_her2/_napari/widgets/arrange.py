@@ -6,12 +6,13 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 
-__all__ = ["LINKED", "PARTS_DOCK", "QUEUE", "bring_layer_docks", "open_dock", "put_layer_docks_away"]
+__all__ = ["HELP", "LINKED", "PARTS_DOCK", "QUEUE", "bring_layer_docks", "open_dock", "put_layer_docks_away"]
 
 PLUGIN = "napari-her2"
 LINKED = "Linked H&E ↔ IHC view"
 QUEUE = "Review queue"
 PARTS_DOCK = "Analyse parts"
+HELP = "HER2 help"
 PANEL_PX = 385
 """Width of the case panel with its frame."""
 

@@ -20,6 +20,7 @@ from napari_her2._napari.editing_case import corrections_folder
 from napari_her2._napari.editing_lanes import ThreadLanes
 from napari_her2._napari.editing_state import TOOLS, EditState
 from napari_her2._napari.editing_suite import EditSuite
+from napari_her2._napari.shortcuts import keys_in
 from napari_her2._napari.widgets.docked import Docked
 from napari_her2._napari.widgets.editing_areas import AreasBox, ReviewedBox
 from napari_her2._napari.widgets.editing_cells import CellsBox
@@ -149,13 +150,14 @@ class EditDock(Docked):
         """Give the edit window its mouse and its keys; they act while it is the active layer."""
         suite, editor = self.suite, self.editor
         suite.tools.attach(layer)
-        keys: dict[str, Any] = {str(n + 1): partial(editor.choose_class, n) for n in range(9)}
-        keys |= {tool.key: partial(suite.change, {"tool": tool.name}) for tool in TOOLS.values()}
-        keys |= {"Control-Z": editor.undo, "Control-Shift-Z": editor.redo}
-        keys |= {"N": suite.places.next, "Shift-N": partial(suite.places.next, -1)}
-        for key, act in keys.items():
-            layer.bind_key(key, _key(act), overwrite=True)
-        layer.bind_key("V", self._peek, overwrite=True)
+        acts: dict[str, Any] = {f"class_{n + 1}": partial(editor.choose_class, n) for n in range(9)}
+        acts |= {name: partial(suite.change, {"tool": name}) for name in TOOLS}
+        acts |= {"undo": editor.undo, "redo": editor.redo}
+        acts |= {"next_place": suite.places.next, "previous_place": partial(suite.places.next, -1)}
+        keys = keys_in("paint")
+        for name, act in acts.items():
+            layer.bind_key(keys[name], _key(act), overwrite=True)
+        layer.bind_key(keys["peek"], self._peek, overwrite=True)
 
     def _peek(self, _: Any) -> Any:
         self.suite.canvas.peek(True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_her2._napari.hud import counted_in, legend_for, magnification_words
+from napari_her2._napari.shortcuts import keys_in
 from napari_her2._napari.stains import StainView
 from napari_her2._napari.viewing import MAGNIFICATIONS, visible_um, zoom_of
 from napari_her2._napari.widgets.glass import Glass, canvas_of
@@ -47,11 +48,12 @@ class Hud:
 
     def keys(self) -> dict[str, Callable[[Any], Any]]:
         """Return the keys: magnifications, and Q held to see the slide alone."""
-        found: dict[str, Callable[[Any], Any]] = {"Q": self._peek}
+        keys = keys_in("window")
+        found: dict[str, Callable[[Any], Any]] = {keys["peek"]: self._peek}
         for number, wanted in enumerate(MAGNIFICATIONS, start=1):
             # No partial: napari asks every bound function for its name, and fails at any key without one.
-            found[f"Control-Alt-{number}"] = self._magnifying(wanted)
-        found["Control-Alt-D"] = self.stain.cycle
+            found[keys[f"magnify_{number}"]] = self._magnifying(wanted)
+        found[keys["one_stain"]] = self.stain.cycle
         return found
 
     def _magnifying(self, wanted: float) -> Callable[[Any], None]:

@@ -20,13 +20,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_her2._napari.faint import FaintPicture
 from napari_her2._napari.score_view import STATUS_WORDS
+from napari_her2._napari.shortcuts import key_of, spoken, with_key
 from napari_her2._napari.signing import Signature
 from napari_her2._napari.widgets.docked import Docked
+from napari_her2._napari.widgets.faint_box import FaintBox
 from napari_her2._napari.widgets.parts import label
 from napari_her2.vocabulary import SCORES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import napari
     from napari_her2._napari.review import FieldPicture
     from napari_her2.review import Field
@@ -39,10 +44,14 @@ NOT_SCORABLE = "not scorable"
 MARKS = {"accepted": "✓ ", "excluded": "✗ ", "changed": "± ", "": ""}
 STATUS_OF = {"0": "negative", "1+": "negative", "2+": "equivocal", "3+": "positive", None: "indeterminate"}
 KEYS = {
-    "Control-Alt-N": ("step", 1, "next field"),
-    "Control-Alt-P": ("step", -1, "previous field"),
-    "Control-Alt-A": ("judge", "accepted", "accept the field"),
-    "Control-Alt-X": ("judge", "excluded", "exclude the field"),
+    key_of("review", act): do
+    for act, do in (
+        ("next", ("step", 1)),
+        ("previous", ("step", -1)),
+        ("accept", ("judge", "accepted")),
+        ("exclude", ("judge", "excluded")),
+        ("faintest", ("next_faint",)),
+    )
 }
 
 
@@ -61,9 +70,9 @@ class ReviewDock(Docked):
         self._pictures: dict[int, QPixmap] = {}
         self._build()
         self.watch(self._show_queue, "live", "field", "signed", "reader")
-        for key, (name, what, _) in KEYS.items():
+        for key, (name, *what) in KEYS.items():
             action = getattr(self.control, name)
-            self.viewer.bind_key(key, lambda _, act=action, what=what: act(what), overwrite=True)
+            self.viewer.bind_key(key, lambda _, act=action, what=what: self._act(act, what), overwrite=True)
         self._show_queue()
         self.control.make_pictures()
         self.begin()
@@ -87,6 +96,13 @@ class ReviewDock(Docked):
         self.done, self.told = QProgressBar(), label("", "small")
         self.done.setTextVisible(False)
         self.title, self.reasons = label("", "strong"), label("", "small", wrap=True)
+        self.faint, self.faint_button = FaintBox(), QPushButton("Faintest cells")
+        self.faint_button.setCheckable(True)
+        self.faint_button.setToolTip("Null or ultralow is open: look at the faintest stained cells at 40x")
+        self.faint_button.toggled.connect(self._show_queue)
+        self.faint.went.connect(self.control.go_faint)
+        self.faint.went.connect(self._show_queue)
+        self.faint.judged.connect(self.control.judge_faint)
         side = QVBoxLayout()
         side.setSpacing(5)
         side.addWidget(self.title)
@@ -96,10 +112,12 @@ class ReviewDock(Docked):
         side.addStretch(1)
         left = QVBoxLayout()
         progress = QHBoxLayout()
+        progress.addWidget(self.faint_button)
         progress.addWidget(self.told)
         progress.addWidget(self.done, 1)
         left.addLayout(progress)
         left.addWidget(self.fields, 1)
+        left.addWidget(self.faint, 1)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(6, 4, 6, 6)
         whole.setSpacing(8)
@@ -110,8 +128,8 @@ class ReviewDock(Docked):
     def _build_verdicts(self) -> QGridLayout:
         grid = QGridLayout()
         self.accept_button, self.exclude_button = QPushButton("Accept"), QPushButton("Exclude")
-        self.accept_button.setToolTip("What is measured here is right (Ctrl+Alt+A)")
-        self.exclude_button.setToolTip("Cells of this field do not count (Ctrl+Alt+X)")
+        self.accept_button.setToolTip(f"{with_key('review', 'accept')}: what is measured here is right")
+        self.exclude_button.setToolTip(f"{with_key('review', 'exclude')}: its cells do not count")
         self.classes = QComboBox()
         self.classes.addItem("all are…", None)
         for name in (*reversed(SCORES), "unusual"):
@@ -160,6 +178,7 @@ class ReviewDock(Docked):
     def _show_queue(self, *_: Any) -> None:
         """Show the fields, what was said of them, and the one in view."""
         queue, field = self.control.queue, self.control.field
+        self._show_faint()
         if self.fields.count() != len(queue):
             self.fields.clear()
             for _field in queue:
@@ -178,6 +197,22 @@ class ReviewDock(Docked):
             widget.setEnabled(field is not None)
         self.sign_button.setEnabled(self.session.result is not None)
         self._suggest()
+
+    def _show_faint(self) -> None:
+        """Offer the gallery where null or ultralow is open, and show it where it was asked for."""
+        faint = self.control.faint
+        self.faint_button.setVisible(bool(faint))
+        open_ = bool(faint) and self.faint_button.isChecked()
+        self.faint.setVisible(open_)
+        self.fields.setVisible(not open_)
+        self.faint.show_cells(faint, self.control.faint_shown)
+
+    def _act(self, action: Any, what: Sequence[Any]) -> None:
+        """Do what a key asks for, and show it."""
+        action(*what)
+        if action == self.control.next_faint:
+            self.faint_button.setChecked(bool(self.control.faint))
+            self._show_faint()
 
     def _show_field(self, item: QListWidgetItem, field: Field) -> None:
         live = self.session.live
@@ -204,7 +239,10 @@ class ReviewDock(Docked):
         status = live.report.her2_status if same and live is not None else STATUS_OF[score]
         self.status.setCurrentIndex(self.status.findData(status))
 
-    def _show_picture(self, picture: FieldPicture) -> None:
+    def _show_picture(self, picture: FieldPicture | FaintPicture) -> None:
+        if isinstance(picture, FaintPicture):
+            self.faint.show_picture(picture)
+            return
         self._pictures[picture.number] = _both(picture)
         for row in range(self.fields.count()):
             item = self.fields.item(row)
@@ -246,7 +284,8 @@ class ReviewDock(Docked):
 
 def _told(field: Field | None, dock: ReviewDock) -> str:
     if field is None:
-        return "Click a field, or Ctrl+Alt+N for the first. Fields that could change the call come first."
+        key = spoken(key_of("review", "next"))
+        return f"Click a field, or {key} for the first. Fields that could change the call come first."
     live = dock.session.live
     comments = live.verdicts.comments_on(field) if live is not None else ()
     return "\n".join([*field.reasons, *(f"“{comment}”" for comment in comments)])

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_her2._napari.shortcuts import with_key
 from napari_her2._napari.widgets.parts import Section, label, shown
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class RunBox(Section):
             tick.blockSignals(False)
         why_not = session.why_not
         self.run_button.setEnabled(why_not is None)
-        self.run_button.setToolTip("Score this case (Ctrl+Alt+R)")
+        self.run_button.setToolTip(with_key("window", "score"))
         shown(self.hint, "" if session.busy else why_not or "")
         self.cancel_button.setVisible(session.busy)
         for widget in (self.rules, self.engines, self.folder_button, self.restart, self.corrections):

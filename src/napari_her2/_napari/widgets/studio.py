@@ -12,6 +12,8 @@ from napari_her2._napari.preferences import preferences
 from napari_her2._napari.reader import new_pyramid
 from napari_her2._napari.review import ReviewControl
 from napari_her2._napari.session import Session
+from napari_her2._napari.shortcuts import keys_in
+from napari_her2._napari.widgets.arrange import HELP, open_dock
 from napari_her2._napari.widgets.hud import Hud
 from napari_her2._napari.widgets.jobs import QtJobs
 from napari_her2._napari.worker import refresher
@@ -92,11 +94,12 @@ class Studio:
         self.controller.close()
 
     def _keys(self) -> dict[str, Callable[[Any], None]]:
-        control = self.controller
+        control, keys = self.controller, keys_in("window")
         return {
-            "Control-Alt-R": lambda _: control.run(),
-            "Control-Alt-O": lambda _: control.toggle_overlays(),
-            "Control-Alt-S": lambda _: control.toggle_stain(),
+            keys["score"]: lambda _: control.run(),
+            keys["overlays"]: lambda _: control.toggle_overlays(),
+            keys["stain"]: lambda _: control.toggle_stain(),
+            keys["help"]: lambda _: open_dock(self.viewer, HELP),
             **self.hud.keys(),
         }
 

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_her2._napari.shortcuts import key_of, with_key
 from napari_her2._napari.widgets.docked import Docked
 from napari_her2._napari.widgets.jobs import QtJobs
 from napari_her2._napari.widgets.parts import STATE_COLOURS, label
@@ -39,6 +40,8 @@ ICON = QSize(56, 42)
 ORDER = {state: rank for rank, state in enumerate(("running", "needs you", "to do", "done"))}
 NAME_ROLE, SORT_ROLE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 
+KEYS = {key_of("worklist", "next"): 1, key_of("worklist", "previous"): -1}
+
 
 class WorklistDock(Docked):
     """A folder of cases, a manifest or a cohort; a double click or the keys open a case.
@@ -54,7 +57,7 @@ class WorklistDock(Docked):
         self._icons: dict[str, QIcon] = {}
         self._build()
         self.watch(self._show_cases, "cases", "case_name")
-        for key, by in (("Control-Alt-Right", 1), ("Control-Alt-Left", -1)):
+        for key, by in KEYS.items():
             self.viewer.bind_key(key, lambda _, by=by: self.step(by), overwrite=True)
         self.setAcceptDrops(True)
         self._show_cases()
@@ -80,8 +83,8 @@ class WorklistDock(Docked):
         self.back_button, self.on_button = QPushButton("◀"), QPushButton("▶")
         self.open_button.setToolTip("A folder of cases, of a cohort, or of slides named in pairs")
         self.file_button.setToolTip("A CSV file with the columns case, he, ihc")
-        self.back_button.setToolTip("Previous case (Ctrl+Alt+Left)")
-        self.on_button.setToolTip("Next case (Ctrl+Alt+Right)")
+        self.back_button.setToolTip(with_key("worklist", "previous"))
+        self.on_button.setToolTip(with_key("worklist", "next"))
         self.open_button.clicked.connect(self._choose_folder)
         self.file_button.clicked.connect(self._choose_file)
         self.back_button.clicked.connect(lambda: self.step(-1))
@@ -219,7 +222,7 @@ class WorklistDock(Docked):
 
     def closed(self) -> None:
         """Keep the view and stop."""
-        for key in ("Control-Alt-Right", "Control-Alt-Left"):
+        for key in KEYS:
             self.viewer.bind_key(key, None, overwrite=True)
         self.control.close()
 
