@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from napari_her2._napari import opening
+from napari_her2._napari.blind import BlindReading
 from napari_her2._napari.case_view import load_case
 from napari_her2._napari.progress import RunProgress, advance
 from napari_her2._napari.running import CaseRun
@@ -88,6 +89,7 @@ class ScoreController:
         self._closed = False
         self.tumour = TumourControl(session, canvas)
         session.settings = RunSettings(rule=preferences.rule)
+        self.blind = BlindReading(self, wanted=preferences.blind_first)
 
     def open(self, paths: Sequence[Path], folder: Path | None = None) -> None:
         """Open one or two slides, a picture, or the folder of a case; a new case goes into ``folder``."""
@@ -175,14 +177,14 @@ class ScoreController:
         """Score the open case."""
         run = self._case_run()
         if run is not None:
-            self._clear_result()
-            self._start(run, self._finished, "running")
+            self.clear_result()
+            self._start(run, self.show_case, "running")
 
     def align(self) -> None:
         """Bring the slides together and propose the tumour area, without measuring cells."""
         run = self._case_run()
         if run is not None:
-            self._clear_result()
+            self.clear_result()
             self._start(run.prepare, self._prepared, "aligning")
 
     def _case_run(self) -> CaseRun | None:
@@ -317,21 +319,24 @@ class ScoreController:
         if ihc is not None:
             usual = opening.default_case_folder(ihc.path, self._preferences.case_folder)
             self.change(case_folder=self._new_folder or usual)
+            self.blind.covered(self.session.settings.case_folder)
 
-    def _clear_result(self) -> None:
-        self.session.result = None
+    def clear_result(self) -> None:
+        """Forget what a run found, and take it off the canvas."""
+        self.session.result = self.session.unread = None
         self.canvas.clear_result()
 
     def _clear_case(self) -> None:
         """Forget all that was found on the slides before."""
         self.session.refit = None
-        self._clear_result()
+        self.clear_result()
         self.session.prepared, self.session.signed = None, ""
         self.session.live = self.session.field = None
         self.tumour.forget()
 
-    def _finished(self, view: CaseView) -> None:
-        if not self._closed:
+    def show_case(self, view: CaseView) -> None:
+        """Show a finished case, or as much of it as this reader may see."""
+        if not self._closed and not self.blind.covers(view):
             self.session.live, word = None, view.report.reader
             self.session.signed = "" if word is None else word.score or "not scorable"
             self.session.refit = view.refit
@@ -371,7 +376,7 @@ class ScoreController:
             if role in slides:
                 self.canvas.show_slide(role, slides[role])
         self.change(case_folder=view.folder)
-        self._finished(view)
+        self.show_case(view)
         if missing:
             names = " and ".join(missing)
             self.session.message = Message(f"{names} not found: put it beside the case's folder.", "warning")

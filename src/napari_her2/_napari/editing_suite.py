@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_her2._napari.blind import HIDDEN
 from napari_her2._napari.editing import MaskEditor
 from napari_her2._napari.editing_areas import AreaEditor
 from napari_her2._napari.editing_canvas import EditCanvas
@@ -74,6 +75,9 @@ class EditSuite:
         """Open a mask of a slide with its areas and cells."""
         self.stop()
         case = edit_case(self.session, role, reader, self.folder)
+        if self.session.blind:
+            self.state.message = Message(HIDDEN, "warning")
+            return
         if case is None:
             self.state.message = Message("Open the slide first, and give its pixel size.", "warning")
             return

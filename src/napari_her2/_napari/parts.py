@@ -12,6 +12,7 @@ from psygnal import SignalGroupDescriptor
 
 from napari_her2._napari import layers as data
 from napari_her2._napari.analysis import PARTS, Begun, CellsFound, Painted, PartRequest, run_part
+from napari_her2._napari.blind import HIDDEN
 from napari_her2._napari.overlays import class_table
 from napari_her2._napari.progress import RunProgress, advance
 from napari_her2._napari.viewing import visible_box, visible_um
@@ -78,6 +79,8 @@ class PartControl:
     def why_not(self, scope: Scope) -> str:
         """Return why it cannot start; empty where it can."""
         slide = self.slide
+        if self.session.blind:
+            return HIDDEN
         if slide is None:
             return f"Open an {data.ROLE_NAMES[self.part.role]} slide first."
         if slide.um_per_px is None:

@@ -144,6 +144,7 @@ def read_case_layers(path: str | Sequence[str]) -> list[LayerData]:
     CaseError
         If the folder is no finished case.
     """
+    from napari_her2._napari.blind import SHOWN_BLIND, is_blind
     from napari_her2._napari.case_view import load_case
     from napari_her2._napari.preferences import preferences
     from napari_her2._napari.static import case_layers
@@ -151,11 +152,17 @@ def read_case_layers(path: str | Sequence[str]) -> list[LayerData]:
 
     found = []
     for one in [path] if isinstance(path, str) else path:
-        found += case_layers(
-            drain(load_case(case_folder(Path(one)), cell_limit=preferences().cell_limit)), new_pyramid
-        )
+        chosen, folder = preferences(), case_folder(Path(one))
+        shown = case_layers(drain(load_case(folder, cell_limit=chosen.cell_limit)), new_pyramid)
+        if is_blind(folder, chosen.reader, wanted=chosen.blind_first):
+            shown = [entry for entry in shown if _key(entry) in SHOWN_BLIND]
+        found += shown
     if "qtpy" in sys.modules:
         from napari_her2._napari.worker import open_panel_soon
 
         open_panel_soon()
     return found
+
+
+def _key(entry: LayerData) -> str:
+    return str(entry[1]["metadata"]["napari_her2"]["key"])

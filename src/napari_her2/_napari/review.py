@@ -5,7 +5,7 @@ All that is read or written happens in the background; verdicts are on disk befo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -157,10 +157,10 @@ class ReviewControl:
 
     def sign(self, signature: Signature) -> None:
         """Write the reader's own score into the report."""
-        result = self.session.result
-        if result is not None:
-            folder = result.folder
-            self._start(lambda: sign(folder, signature), self._signed)
+        finished = self.session.finished
+        if finished is not None:
+            folder, blind = finished.folder, self.session.blind
+            self._start(lambda: sign(folder, replace(signature, blind=blind)), self._signed)
 
     def close(self) -> None:
         """Hear of nothing any more."""
@@ -187,6 +187,14 @@ class ReviewControl:
 
     def _signed(self, report: Any) -> None:
         self.session.signed = report.final.score or "not scorable"
+        if self.session.unread is not None:
+            self.controller.blind.reveal(report)
+            program = report.call.score or "not scorable"
+            self.session.message = Message(
+                f"Signed {self.session.signed} by {report.reader.reader}; the program says {program}. "
+                "To change your mind, sign again."
+            )
+            return
         self.session.message = Message(f"Signed {self.session.signed} by {report.reader.reader}; sealed.")
 
     def _start(self, make: Callable[[], Steps[Any]], done: Callable[[Any], None]) -> None:

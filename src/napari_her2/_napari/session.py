@@ -166,6 +166,8 @@ class Session:
 
     signed: str = ""
     live: LiveScore | None = None
+    blind: bool = False
+    unread: CaseView | None = None
     field: int | None = None
 
     @property
@@ -190,6 +192,11 @@ class Session:
     def outdated(self) -> bool:
         """Whether the alignment was changed after the case was scored with it."""
         return self.result is not None and self.refit is not None and self.refit.changed
+
+    @property
+    def finished(self) -> CaseView | None:
+        """The finished case, shown or hidden."""
+        return self.result if self.result is not None else self.unread
 
     @property
     def area_kept(self) -> bool:

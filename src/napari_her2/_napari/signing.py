@@ -123,7 +123,8 @@ def sign(folder: Path, signature: Signature) -> Steps[Report]:
 def _check(signature: Signature, report: Any) -> None:
     if not signature.reader.strip():
         raise UsageError("the signature needs a name: type yours or your sign into the field Reader")
-    if signature.score != report.call.score and not signature.reason.strip():
+    differs = signature.score != report.call.score and not signature.blind  # who has not seen it cannot say
+    if differs and not signature.reason.strip():
         raise UsageError(
             f"your score {signature.score or 'not scorable'} differs from the program's "
             f"{report.call.score or 'not scorable'}: say why in a few words"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from napari_her2._napari.blind import HIDDEN
+
 if TYPE_CHECKING:
     from napari_her2._napari.session import Session
 
@@ -37,6 +39,8 @@ def current_step(session: Session) -> str:
     running = [name for name, step in states.items() if step.state == "running"]
     if running:
         return running[0]
+    if session.unread is not None:
+        return "review"
     if session.result is not None:
         return "score"
     return next((name for name, step in states.items() if step.state != "done"), "review")
@@ -94,12 +98,14 @@ def _tumour(session: Session) -> Step:
 def _analyse(session: Session) -> Step:
     if session.activity == "running":
         return Step("running", session.progress.headline.lower())
-    if session.result is not None:
+    if session.finished is not None:
         return Step("done", "done")
     return Step("to do", "ready" if session.why_not is None else "to do", session.why_not or "")
 
 
 def _score(session: Session) -> Step:
+    if session.unread is not None:
+        return Step("needs you", "hidden", HIDDEN)
     if session.result is None:
         return Step("to do", "to do")
     report = session.result.report
@@ -116,6 +122,8 @@ def _score(session: Session) -> Step:
 
 
 def _review(session: Session) -> Step:
+    if session.unread is not None:
+        return Step("needs you", "read first", HIDDEN)
     if session.result is None:
         return Step("to do", "to do")
     signed = session.signed

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_her2._napari.blind import is_asked
 from napari_her2._napari.session import Message, OpenSlide
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ class WorklistControl:
         """The case that is open."""
         named = (case for case in self.session.cases if case.name == self.session.case_name)
         return next(named, None)
+
+    def hides(self, case: WorklistCase) -> bool:
+        """Whether this reader is to read a case before its call is shown."""
+        return not case.note.signed and is_asked(case.folder, wanted=self.controller.blind.wanted)
 
     def open(self, path: Path) -> None:
         """Open a folder, a manifest or a cohort as the list."""

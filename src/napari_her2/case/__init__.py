@@ -24,6 +24,7 @@ from napari_her2.case.sealing import (
     verify_case,
 )
 from napari_her2.case.stages import StageStore, key_of
+from napari_her2.case.study import STUDY_FILE, STUDY_SCHEMA, Study, find_study
 from napari_her2.case.tables import (
     PatchTable,
     read_cells,
@@ -40,6 +41,8 @@ __all__ = [
     "CASE_SCHEMA",
     "PACKED",
     "REPORT_SCHEMA",
+    "STUDY_FILE",
+    "STUDY_SCHEMA",
     "Agreement",
     "CaseBundle",
     "CaseFiles",
@@ -51,10 +54,12 @@ __all__ = [
     "SealCheck",
     "SlideCheck",
     "StageStore",
+    "Study",
     "WorklistCase",
     "cache_folder",
     "contents",
     "find_slide",
+    "find_study",
     "is_case",
     "is_packed_case",
     "key_of",

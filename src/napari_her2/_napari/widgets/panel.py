@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_her2._napari.blind import HIDDEN
 from napari_her2._napari.layers import warm_up
 from napari_her2._napari.live import flip_words, with_live
 from napari_her2._napari.score_view import score_view
@@ -39,7 +40,7 @@ OUTDATED = "Provisional: the alignment was changed after scoring; score again"
 
 WATCHED = (
     "he", "ihc", "settings", "tumour", "activity", "arrangement", "blend", "prepared", "signed", "reader",
-    "refit",
+    "refit", "tool", "circle_um",
 )  # fmt: skip
 
 
@@ -81,7 +82,7 @@ class CasePanel(Docked):
         session, control = self.session, self.controller
         self.watch(self._show_session, *WATCHED)
         self.watch(self._show_progress, "progress")
-        self.watch(self._show_result, "result", "live", "refit")
+        self.watch(self._show_result, "result", "live", "refit", "unread")
         self.watch(self._show_message, "message")
         self.slides.opened.connect(control.open)
         self.slides.swapped.connect(control.swap)
@@ -122,6 +123,8 @@ class CasePanel(Docked):
         box.threshold_chosen.connect(canvas.set_threshold)
         box.arranged.connect(control.arrange)
         box.blended.connect(lambda blend: control.arrange(None, blend))
+        box.circle_chosen.connect(lambda um: setattr(self.session, "circle_um", um))
+        box.ruler_switched.connect(self.studio.hud.switch_ruler)
         box.looked_at.connect(lambda key: canvas.look_at(*([key] if key else ["he", "ihc"])))
 
     def _show_session(self, *_: Any) -> None:
@@ -156,7 +159,7 @@ class CasePanel(Docked):
                 view = replace(view, heading=OUTDATED)
             self.result.show_view(view, () if live is None else flip_words(live.flips))
         else:
-            self.result.show_nothing()
+            self.result.show_nothing(HIDDEN if self.session.unread is not None else "")
         self._show_session()
 
     def _show_message(self, *_: Any) -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["ResultBox"]
 
 
+EMPTY = "The score with its reasons comes here."
+
+
 class ResultBox(Section):
     """The call large, then why: path, percentages, alternatives, flags, figures."""
 
@@ -44,8 +47,9 @@ class ResultBox(Section):
         self.facts_grid = QGridLayout(self.facts)
         self._lay_out()
 
-    def show_nothing(self) -> None:
-        """There is no score (any more)."""
+    def show_nothing(self, why: str = "") -> None:
+        """There is no score (any more), or it may not be shown yet."""
+        self.empty.setText(why or EMPTY)
         self._view = None
         self.whole.hide()
         self.empty.show()
@@ -53,7 +57,7 @@ class ResultBox(Section):
     def _lay_out(self) -> None:
         self.whole, self.empty = (
             QWidget(),
-            label("The score with its reasons comes here.", "small", wrap=True),
+            label(EMPTY, "small", wrap=True),
         )
         self.inner = QVBoxLayout(self.whole)
         self.inner.setContentsMargins(0, 0, 0, 0)

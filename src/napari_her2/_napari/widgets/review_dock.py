@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_her2._napari.faint import FaintPicture
 from napari_her2._napari.score_view import STATUS_WORDS
+from napari_her2._napari.session import Message
 from napari_her2._napari.shortcuts import key_of, spoken, with_key
 from napari_her2._napari.signing import Signature
 from napari_her2._napari.widgets.docked import Docked
@@ -41,6 +42,7 @@ __all__ = ["ReviewDock"]
 HALF_PX = 78
 GAP_PX = 3
 NOT_SCORABLE = "not scorable"
+BLIND = "Read blind first: choose your own score and sign, then the program's is shown."
 MARKS = {"accepted": "✓ ", "excluded": "✗ ", "changed": "± ", "": ""}
 STATUS_OF = {"0": "negative", "1+": "negative", "2+": "equivocal", "3+": "positive", None: "indeterminate"}
 KEYS = {
@@ -69,7 +71,7 @@ class ReviewDock(Docked):
         self.follow(self._show_picture, self.control.pictured)
         self._pictures: dict[int, QPixmap] = {}
         self._build()
-        self.watch(self._show_queue, "live", "field", "signed", "reader")
+        self.watch(self._show_queue, "live", "field", "signed", "reader", "unread", "blind")
         for key, (name, *what) in KEYS.items():
             action = getattr(self.control, name)
             self.viewer.bind_key(key, lambda _, act=action, what=what: self._act(act, what), overwrite=True)
@@ -157,6 +159,7 @@ class ReviewDock(Docked):
         self.reader.setText(self.session.reader)
         self.reader.editingFinished.connect(self._set_reader)
         self.score.addItems([*reversed(SCORES), NOT_SCORABLE])
+        self.score.setPlaceholderText("your score")
         self._suggested = self.score.currentText()
         self.score.currentTextChanged.connect(self._suggest_status)
         for name, words in STATUS_WORDS.items():
@@ -189,13 +192,15 @@ class ReviewDock(Docked):
                 self.fields.setCurrentRow(row)
         seen, total = self.control.progress
         self.told.setText(f"{seen} of {total} fields judged" if total else "Score the case first.")
+        if self.session.unread is not None:
+            self.told.setText(BLIND)
         self.done.setRange(0, max(total, 1))
         self.done.setValue(seen)
         self.title.setText("" if field is None else f"Field {field.number}: {field.cells} tumour cells")
         self.reasons.setText(_told(field, self))
         for widget in (self.accept_button, self.exclude_button, self.classes, self.comment):
             widget.setEnabled(field is not None)
-        self.sign_button.setEnabled(self.session.result is not None)
+        self.sign_button.setEnabled(self.session.finished is not None)
         self._suggest()
 
     def _show_faint(self) -> None:
@@ -227,6 +232,11 @@ class ReviewDock(Docked):
     def _suggest(self) -> None:
         """Begin with the score as it is after the verdicts, until the reader chooses."""
         report = self.session.live.report if self.session.live is not None else None
+        if self.session.unread is not None and self.score.currentText() == self._suggested:
+            self._suggested = ""  # nothing is suggested to who reads blind
+            self.score.setCurrentIndex(-1)
+            self.status.setCurrentIndex(-1)
+            return
         if report is not None and self.score.currentText() == self._suggested:
             self._suggested = report.call.score or NOT_SCORABLE
             self.score.setCurrentText(self._suggested)
@@ -234,6 +244,8 @@ class ReviewDock(Docked):
 
     def _suggest_status(self, text: str) -> None:
         live = self.session.live
+        if not text:
+            return
         score = None if text == NOT_SCORABLE else text
         same = live is not None and live.report.call.score == score
         status = live.report.her2_status if same and live is not None else STATUS_OF[score]
@@ -267,6 +279,9 @@ class ReviewDock(Docked):
     def _sign(self) -> None:
         self._set_reader()
         text = self.score.currentText()
+        if not text:
+            self.session.message = Message("Choose your score first.", "warning")
+            return
         self.control.sign(
             Signature(
                 score=None if text == NOT_SCORABLE else text,

@@ -165,14 +165,16 @@ class WorklistDock(Docked):
 
     def _show_case(self, row: int, case: WorklistCase) -> None:
         here = case.name == self.session.case_name
-        call = case.final or case.call
+        hidden = self.control.hides(case)
+        call = "read first" if hidden else case.final or case.call
         state = f"{case.state}: {case.why}" if case.why and case.state == "needs you" else case.state
+        state = case.state if hidden else state
         texts = (case.name, state, call, case.reader, case.note.comment)
         keys = (case.name.lower(), ORDER[case.state], call, case.reader, case.note.comment)
         for column, (text, key) in enumerate(zip(texts, keys, strict=True)):
             item = self.model.item(row, column)
             item.setText(text)
-            item.setToolTip(case.why if column == 1 else text)
+            item.setToolTip(case.why if column == 1 and not hidden else text)
             item.setData(case.name, NAME_ROLE)
             item.setData(key, SORT_ROLE)
             item.setEditable(column == COMMENT)
