@@ -111,3 +111,36 @@ def test_patches_veil_and_drawing_on_both_canvases(
     viewer.window.remove_dock_widget(linked.parent())
     assert "not on both slides" not in viewer.layers
     assert [ring.role for ring in panel.controller.tumour.rings()] == ["he"]
+
+
+def test_ruler_circle_and_read_out(panel: Any, viewer: Any, case: Path, qtbot: Any) -> None:
+    viewer.window.resize(1280, 800)
+    open_in(panel, case)
+    glass, left = panel.studio.hud.glass, Qt.MouseButton.LeftButton
+    viewer.scene.camera.zoom = 0.8
+    viewer.scene.camera.center = (0, 384, 512)
+    before = tuple(viewer.scene.camera.center)
+    panel.view_box.ruler.click()
+    start = at(glass, (300, 400))
+    qtbot.mousePress(glass, left, pos=start)
+    qtbot.mouseMove(glass, start + QPoint(40, 0))
+    qtbot.mouseMove(glass, start + QPoint(80, 0))
+    qtbot.mouseRelease(glass, left, pos=start + QPoint(80, 0))
+    assert glass._measured[2] == "100 µm"
+    assert tuple(viewer.scene.camera.center) == before
+    panel.view_box.circle.setValue(0.4)
+    place = tuple(panel.session.result.cells.points_um[0])
+    qtbot.mouseMove(glass, at(glass, place))
+    wait(lambda: glass._circle is not None)
+    assert glass._circle.radius_um == 200.0
+    index = panel.session.result.probe.cells
+    expected = len(index.in_circle(panel.studio.hud._cursor, 400.0))
+    assert glass._lines[1] == f"{expected:,} tumour cells in ⌀ 0.40 mm"
+    assert glass._told[0].startswith("cell ")
+    panel.view_box.ruler.click()
+    assert glass._measured is None
+    viewer.scene.camera.zoom = 0.1
+    assert panel.controller.canvas.layer("density").visible
+    assert not panel.controller.canvas.layer("cells").visible
+    panel.studio.hud.switch_circle()
+    assert "in view" in glass._lines[1]

@@ -21,6 +21,7 @@ from napari_her2._napari.overlays import (
 from napari_her2._napari.placing import he_place
 from napari_her2._napari.switching import Switches
 from napari_her2.geometry import Affine
+from napari_her2.vocabulary import CELL_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -128,7 +129,11 @@ class CaseCanvas(Drawing, Switches):
 
     def show_result(self, view: CaseView) -> None:
         """Show the overlays of a finished case, in place of those before."""
+        self._index = None if view.probe is None else view.probe.cells
+        self.remove("density")
+        self._cells_on, self._codes = True, frozenset(range(len(CELL_CLASSES)))
         self._show({**overlays(view, self._make_pyramid), **outline_overlays(view.outlines)})
+        self._show_cells()
         self._on_he = {"he", "outline_he"} | ({"heat"} if view.tumour_role == "he" else set())
         self._turn(view.he_to_ihc_um)
 
@@ -166,6 +171,7 @@ class CaseCanvas(Drawing, Switches):
 
     def clear_result(self) -> None:
         """Take the overlays of a case away."""
+        self._index = None
         with self._together():
             for key in (*OVERLAYS, "carried"):
                 self.remove(key)
@@ -311,8 +317,8 @@ class CaseCanvas(Drawing, Switches):
         drawing = self.drawing()
         layers = self.viewer.layers
         at = 0 if below else len(layers) if drawing is None else layers.index(drawing)
+        self._layers[key] = layer  # known before others hear of it
         layers.insert(at, layer)
-        self._layers[key] = layer
         if self._linked and key in ("he", "outline_he"):
             layer.visible = False
         if self._rotation is not None and key not in self._on_he:

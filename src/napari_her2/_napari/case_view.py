@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_her2._napari.probe import Probe
     from napari_her2._napari.refitting import Refit
     from napari_her2.case import CaseBundle, PatchTable, RasterName, Report
     from napari_her2.cells import CellTable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from napari_her2.mapping import SlideMapping
     from napari_her2.store import Multiscale
 
-__all__ = ["CaseView", "CellsView", "SlidePlace", "cells_view", "load_case"]
+__all__ = ["CaseView", "CellsView", "SlidePlace", "cells_view", "features_of", "load_case"]
 
 SMOOTH_UM = 4.0
 
@@ -95,6 +96,8 @@ class CaseView:
         What a person's pairs make of the alignment, if there are any.
     patches : PatchTable or None
         Patches of both slides.
+    probe : Probe or None
+        What is told of the place under the cursor.
     """
 
     folder: Path
@@ -110,6 +113,7 @@ class CaseView:
     disagreement: tuple[NDArray[np.uint8], float] | None = None
     refit: Refit | None = None
     patches: PatchTable | None = None
+    probe: Probe | None = None
 
     @property
     def he_to_ihc_um(self) -> Affine | None:
@@ -144,6 +148,7 @@ def load_case(folder: Path, *, cell_limit: int = 60000) -> Steps[CaseView]:
     rasters = {name: found for name in RASTERS if (found := bundle.raster(name)) is not None}
     places = (SlidePlace(s.role, s.name, s.um_per_px, find_slide(s, folder)) for s in bundle.slides)
     mapping = bundle.mapping()
+    patches = bundle.patches() if bundle.files.patches.is_file() else None
     return CaseView(
         folder=folder,
         report=bundle.report,
@@ -156,9 +161,21 @@ def load_case(folder: Path, *, cell_limit: int = 60000) -> Steps[CaseView]:
         table=table,
         rasters={str(name): raster for name, raster in rasters.items()},
         disagreement=_disagreement(rasters),
-        patches=bundle.patches() if bundle.files.patches.is_file() else None,
+        patches=patches,
+        probe=_probe(table, patches, {str(slide.role): slide.um_per_px for slide in bundle.slides}),
         refit=None if mapping is None else _refit(bundle, mapping, outlines, _slide_of(tumour)),
     )
+
+
+def _probe(table: CellTable, patches: PatchTable | None, um_per_px: dict[str, float]) -> Probe:
+    from napari_her2._napari.cell_index import CellIndex
+    from napari_her2._napari.paired import covered
+    from napari_her2._napari.probe import Probe
+
+    sides: Any = [role for role in ("he", "ihc") if patches is not None and role in um_per_px]
+    known = {role: covered(patches, role, um_per_px[role]) for role in sides if patches is not None}
+    index = CellIndex.of(table, um_per_px["ihc"])
+    return Probe(cells=index, he=known.get("he"), ihc=known.get("ihc"))
 
 
 def _refit(
@@ -204,11 +221,21 @@ def cells_view(cells: CellTable, um_per_px: float, *, limit: int) -> CellsView:
     counted = cells.select(cells.in_tumour & (cells.excluded == 0))
     shown = counted.select(np.arange(len(counted)) % max(1, -(-len(counted) // limit)) == 0)
     points = np.column_stack([shown.row_px, shown.col_px]) * um_per_px
+    return CellsView(
+        points_um=points,
+        class_code=shown.class_code,
+        features=features_of(shown, np.s_[:]),
+        total=len(counted),
+    )
+
+
+def features_of(cells: CellTable, chosen: Any) -> dict[str, NDArray[Any]]:
+    """Return what the table of the layer says of some cells."""
     names = np.array(CELL_CLASSES)
-    features = {
-        "class": names[shown.class_code] if len(shown) else np.empty(0, names.dtype),
-        "completeness": shown.completeness.round(2),
-        "intensity_od": shown.intensity_od.round(2),
-        "width_um": shown.membrane_width_um.round(2),
+    codes = cells.class_code[chosen]
+    return {
+        "class": names[codes] if len(codes) else np.empty(0, names.dtype),
+        "completeness": cells.completeness[chosen].round(2),
+        "intensity_od": cells.intensity_od[chosen].round(2),
+        "width_um": cells.membrane_width_um[chosen].round(2),
     }
-    return CellsView(points_um=points, class_code=shown.class_code, features=features, total=len(counted))

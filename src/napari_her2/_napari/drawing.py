@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2._napari.he_side import HeSide
+    from napari_her2._napari.session import SlideRole
 
 __all__ = ["Drawing", "size_um"]
 
@@ -85,9 +86,12 @@ class Drawing(ABC):
     def _drawing_layer(self) -> Any:
         layer = self.drawing()
         if layer is None:
-            slides = [size_um(slide) for slide in map(self.layer, ("ihc", "he")) if slide is not None]
-            layer = self._add("tumour", data.drawing_layer(extent_um=max(map(max, slides), default=1000.0)))
+            layer = self._add("tumour", data.drawing_layer(extent_um=self._extent_um()))
         return layer
+
+    def _extent_um(self) -> float:
+        slides = [size_um(slide) for slide in map(self.layer, ("ihc", "he")) if slide is not None]
+        return max(map(max, slides), default=1000.0)
 
     def fill_drawing(self, rings: Sequence[Ring]) -> None:
         """Put rings into the layer ``tumour``, where they can be edited."""
@@ -115,13 +119,16 @@ class Drawing(ABC):
             self.he_side.show_carried([ring for ring in rings if ring.role == "he"])
             rings = [ring for ring in rings if ring.role == "ihc"]
         if rings and self.layer("he") is not None:
-            self._add("carried", data.carried_layer([self._in_layer(ring) for ring in rings], rings))
+            self._add(
+                "carried",
+                data.carried_layer([self._in_layer(ring) for ring in rings], rings, self._extent_um()),
+            )
 
     def _in_layer(self, ring: Ring) -> NDArray[np.float64]:
         """Return a ring as a layer that lies like the IHC holds it."""
         if ring.role == "ihc" or self.layer("he") is None:
             return ring.points_um
-        return self._place("ihc").inverse(self._place("he")(ring.points_um))
+        return self.place_of("ihc").inverse(self.place_of("he")(ring.points_um))
 
     def drawing(self) -> Any | None:
         """Return the Shapes layer ``tumour``, whoever made it."""
@@ -136,17 +143,29 @@ class Drawing(ABC):
 
     def _on_slide(self, ring: NDArray[np.float64], name: str) -> Ring:
         """Return a ring in world µm as it lies on the slide that it is on."""
-        he, on_ihc = self.layer("he"), self._place("ihc").inverse(ring)
+        he, on_ihc = self.layer("he"), self.place_of("ihc").inverse(ring)
         if self.he_side is None and he is not None and not self._is_on("ihc", on_ihc):
-            on_he = self._place("he").inverse(ring)
+            on_he = self.place_of("he").inverse(ring)
             if self._is_on("he", on_he):
                 return Ring("he", on_he, name)
         return Ring("ihc", on_ihc, name)
 
-    def _place(self, key: str) -> Affine:
+    def place_of(self, key: str) -> Affine:
         """Return the µm of a slide → world."""
         slide = self.layer(key)
         return Affine.identity() if slide is None else Affine.from_matrix(np.asarray(slide.affine)[-3:, -3:])
+
+    def slide_at(self, place: tuple[float, float]) -> SlideRole | None:
+        """Return the slide that is seen at a place (world µm)."""
+        for role in ("ihc", "he"):
+            slide = self.layer(role)
+            if (
+                slide is not None
+                and slide.visible
+                and self._is_on(role, self.place_of(role).inverse([place]))
+            ):
+                return "ihc" if role == "ihc" else "he"
+        return None
 
     def _is_on(self, key: str, ring: NDArray[np.float64]) -> bool:
         """Whether a ring (µm of that slide) lies on the image."""

@@ -64,7 +64,7 @@ class Ruler:
     Parameters
     ----------
     place : callable
-        Returns the slide's µm → world as it is now: lengths are those on the slide that is measured.
+        Returns the µm → world of the slide that lies at a place: lengths are those on that slide.
     changed : callable
         Called with (start, end, words), or with None when the line goes away.
     unit : callable
@@ -73,7 +73,7 @@ class Ruler:
 
     def __init__(
         self,
-        place: Callable[[], Affine],
+        place: Callable[[Place], Affine],
         changed: Callable[[tuple[Place, Place, str] | None], None],
         unit: Callable[[], str] = lambda: "µm",
     ) -> None:
@@ -89,7 +89,7 @@ class Ruler:
     def drag(self, place: Place) -> None:
         """Draw it to here."""
         if self._start is not None:
-            ends = self._place().inverse([self._start, place])
+            ends = self._place(self._start).inverse([self._start, place])
             length = float(np.linalg.norm(ends[1] - ends[0]))
             self._changed((self._start, place, length_words(length, self._unit())))
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from napari_her2._napari.viewing import magnification
 from napari_her2.vocabulary import CELL_CLASSES, COLOURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from napari_her2._napari.case_view import CellsView
-
-__all__ = ["counted_in", "legend_for", "magnification_words"]
+__all__ = ["counted_words", "legend_for", "magnification_words"]
 
 TIMES: Final = "\u00d7"
 STRONGEST_FIRST: Final = (3, 2, 4, 1, 0)
-CLASS_KEYS: Final = ("cells", "her2", "pixels", "part_L", "part_M", "part_cells")
+CLASS_KEYS: Final = ("cells", "density", "her2", "pixels", "part_L", "part_M", "part_cells")
 OTHERS: Final = {
     "outline": (COLOURS["tumour"], "tumour area"),
     "heat": (COLOURS["tumour"], "tumour probability"),
@@ -61,19 +58,7 @@ def _class_words(code: int, counts: NDArray[np.int64] | None) -> str:
     return f"{CELL_CLASSES[code]}   {counts[code]:,}  ({100 * counts[code] / counts.sum():.0f} %)"
 
 
-def counted_in(cells: CellsView, corners_um: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Count the cells of a case in an upright box by class.
-
-    Parameters
-    ----------
-    cells : CellsView
-    corners_um : ndarray of shape (n, 2)
-        µm of the IHC.
-
-    Returns
-    -------
-    ndarray of shape (len(CELL_CLASSES),)
-    """
-    low, high = corners_um.min(axis=0), corners_um.max(axis=0)
-    inside = ((cells.points_um >= low) & (cells.points_um < high)).all(axis=1)
-    return np.bincount(cells.class_code[inside], minlength=len(CELL_CLASSES))
+def counted_words(count: int, circle_um: float) -> str:
+    """Return how many cells are counted, and where."""
+    where = f"in \u2300 {circle_um / 1000:.2f} mm" if circle_um > 0 else "in view"
+    return f"{count:,} tumour cells {where}"

@@ -190,10 +190,12 @@ def set_area_class(layer: Any, name: str) -> None:
     layer.current_face_color = f"{AREA_COLOURS[name]}22"
 
 
-def carried_layer(rings_um: Sequence[NDArray[np.float64]], rings: Sequence[Ring]) -> LayerData:
-    """Return what was drawn on one slide as it lies on the other, in world µm."""
+def carried_layer(
+    rings_um: Sequence[NDArray[np.float64]], rings: Sequence[Ring], extent_um: float = 1000.0
+) -> LayerData:
+    """Return what was drawn on one slide as it lies on the other, a slide of that extent; in its µm."""
     closed = [np.vstack([ring, ring[:1]]) for ring in rings_um]
-    width = line_um(float(np.ptp(np.vstack(closed), axis=0).max()))
+    width = line_um(extent_um)
     meta = {
         **_shapes(CARRIED, "transparent"),
         "shape_type": "path",

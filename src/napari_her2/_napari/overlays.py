@@ -36,7 +36,9 @@ __all__ = [
     "overlays",
 ]
 
-OVERLAYS: Final = ("error", "heat", "her2", "pixels", "disagreement", "outline_he", "outline", "cells")
+OVERLAYS: Final = (
+    "error", "heat", "her2", "pixels", "disagreement", "density", "outline_he", "outline", "cells",
+)  # fmt: skip
 """Keys, from the lowest to the highest."""
 
 MAPS: Final = OVERLAYS[:5]

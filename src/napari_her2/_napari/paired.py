@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_her2.mapping import SlideFrame, SlideMapping
     from napari_her2.patches import PatchGrid
 
-__all__ = ["Cover", "Paired", "Pairing", "find_pairs", "veil_layer"]
+__all__ = ["Cover", "Paired", "Pairing", "covered", "find_pairs", "veil_layer"]
 
 VEIL_PX: Final = 512
 """Longest side of the grey veil."""
@@ -180,6 +180,29 @@ def grid_of(table: PatchTable, frame: SlideFrame) -> PatchGrid:
     um = float(table.um_per_px[0])
     side_um = float(np.median(table.width)) * frame.um_per_px
     return PatchGrid.over(frame, max(round(side_um / um), 1), um)
+
+
+def covered(patches: PatchTable, side: SlideRole, um_per_px: float) -> tuple[PatchTable, Cover] | None:
+    """Return the patches of one slide, to be found by place; None where it has none.
+
+    Parameters
+    ----------
+    patches : PatchTable
+        Of both slides.
+    side : {"he", "ihc"}
+    um_per_px : float
+        Of the slide.
+    """
+    from napari_her2.mapping import SlideFrame
+
+    table = patches.select(patches.slide == side)
+    if not len(table):
+        return None
+    shape = int((table.y + table.height).max()), int((table.x + table.width).max())
+    grid = grid_of(table, SlideFrame(shape, um_per_px))
+    cells = np.column_stack([table.row, table.col])
+    none = np.full(len(table), -1)
+    return table, Cover.of(grid, cells, none, table.residual_um.astype(np.float64))
 
 
 def veil(mapping: SlideMapping, side: SlideRole) -> tuple[NDArray[np.uint8], float]:

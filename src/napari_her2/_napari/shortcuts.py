@@ -56,6 +56,8 @@ SHORTCUTS: Final[tuple[Shortcut, ...]] = (
         for number, power in enumerate(MAGNIFICATIONS, start=1)
     ),
     Shortcut(WINDOW, "one_stain", "Control-Alt-D", "IHC, its haematoxylin alone, its DAB alone"),
+    Shortcut(WINDOW, "ruler", "Control-Alt-M", "Ruler: press and drag to measure, and back"),
+    Shortcut(WINDOW, "circle", "Control-Alt-C", "Count cells in a circle under the cursor, or in the view"),
     Shortcut(WINDOW, "correct", "Control-Alt-E", "Correct masks, areas and cells"),
     Shortcut(WINDOW, "help", "Control-Alt-/", "This list"),
     Shortcut(LINKED, "turn_both", "Control-Alt-T", "Turn both slides by 90°"),

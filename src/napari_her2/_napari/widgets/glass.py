@@ -229,12 +229,21 @@ class Glass(QWidget):
             painting.line(painter, self.on_screen(start), self.on_screen(end), words)
 
     def _paint_texts(self, painter: QPainter, metrics: Any) -> None:
-        lines = ((self._title,) if self._title else ()) + self._told
-        self._paint_column(painter, metrics, lines, right=False)
-        self._paint_column(painter, metrics, self._lines, right=True)
+        row_px = metrics.height() + 6
+        self._paint_column(painter, metrics, (self._title,) if self._title else (), MARGIN_PX)
+        self._paint_column(painter, metrics, self._lines, MARGIN_PX, right=True)
+        top = MARGIN_PX + row_px * bool(self._title)
+        widest = [
+            max((metrics.horizontalAdvance(text) for text in lines), default=0.0)
+            for lines in (self._told, self._lines)
+        ]
+        if sum(widest) + 5 * MARGIN_PX > self.width():  # too narrow for both beside each other
+            top = max(top, MARGIN_PX + row_px * len(self._lines))
+        self._paint_column(painter, metrics, self._told, top)
 
-    def _paint_column(self, painter: QPainter, metrics: Any, lines: Sequence[str], *, right: bool) -> None:
-        top = float(MARGIN_PX)
+    def _paint_column(
+        self, painter: QPainter, metrics: Any, lines: Sequence[str], top: float, *, right: bool = False
+    ) -> None:
         for text in lines:
             width = metrics.horizontalAdvance(text)
             left = self.width() - MARGIN_PX - width if right else MARGIN_PX

@@ -5,21 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
-from napari_her2._napari.hud import counted_in, legend_for, magnification_words
+from napari_her2._napari.density import NEAR, cells_of
+from napari_her2._napari.hands import Ruler
+from napari_her2._napari.hud import counted_words, legend_for, magnification_words
+from napari_her2._napari.probe import error_words
 from napari_her2._napari.shortcuts import keys_in
 from napari_her2._napari.stains import StainView
 from napari_her2._napari.viewing import MAGNIFICATIONS, visible_um, zoom_of
-from napari_her2._napari.widgets.glass import Glass, canvas_of
-from napari_her2.geometry import Affine
+from napari_her2._napari.widgets.glass import Glass, Ring, canvas_of
+from napari_her2.vocabulary import CELL_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_her2._napari.canvas import CaseCanvas
+    from napari_her2._napari.cell_index import CellIndex
     from napari_her2._napari.session import Session
+    from napari_her2.geometry import Affine
+
+    Place = tuple[float, float]
 
 __all__ = ["Hud"]
+
+REST_MS = 140
+"""The view is at rest after this long without a move."""
+USUAL_UM = 500.0
+"""Diameter of the circle that is counted first: about a field of 40 times."""
 
 
 class Hud:
@@ -30,10 +43,13 @@ class Hud:
     viewer : napari.Viewer
     session : Session
     canvas : CaseCanvas
+    cell_limit : int
+        So many cells are drawn at most.
     """
 
-    def __init__(self, viewer: Any, session: Session, canvas: CaseCanvas) -> None:
+    def __init__(self, viewer: Any, session: Session, canvas: CaseCanvas, cell_limit: int = 60000) -> None:
         self.viewer, self.session, self.canvas = viewer, session, canvas
+        self._limit = cell_limit
         self.glass = Glass(viewer, canvas_of(viewer))
         self._layers: list[Any] = []
         self._counts: Any = None
@@ -44,6 +60,15 @@ class Hud:
         for signal in (viewer.layers.events.inserted, viewer.layers.events.removed):
             signal.connect(self.show_legend)
         session.events.result.connect(self.show_view)
+        session.events.circle_um.connect(self._circle_chosen)
+        session.events.tool.connect(self._take_up)
+        viewer.mouse_move_callbacks.append(self._moved)
+        self._rest = QTimer()
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self.draw_near)
+        self._cursor: Place | None = None
+        self._diameter = USUAL_UM
         self.show_view()
 
     def keys(self) -> dict[str, Callable[[Any], Any]]:
@@ -54,6 +79,8 @@ class Hud:
             # No partial: napari asks every bound function for its name, and fails at any key without one.
             found[keys[f"magnify_{number}"]] = self._magnifying(wanted)
         found[keys["one_stain"]] = self.stain.cycle
+        found[keys["ruler"]] = self.switch_ruler
+        found[keys["circle"]] = self.switch_circle
         return found
 
     def _magnifying(self, wanted: float) -> Callable[[Any], None]:
@@ -76,19 +103,107 @@ class Hud:
         for layer in hidden:
             layer.visible = True
 
+    def switch_ruler(self, *_: Any) -> None:
+        """Take up the ruler, or put it down."""
+        self.session.tool = "" if self.session.tool == "ruler" else "ruler"
+
+    def switch_circle(self, *_: Any) -> None:
+        """Count the cells in a circle under the cursor, or in the view."""
+        self.session.circle_um = 0.0 if self.session.circle_um else self._diameter
+
+    def _circle_chosen(self, *_: Any) -> None:
+        self._diameter = self.session.circle_um or self._diameter
+        self.show_view()
+
+    def _take_up(self, *_: Any) -> None:
+        """Give the mouse to the ruler while it is held."""
+        self.glass.show_measured(None)
+        if self.session.tool == "ruler":
+            self.glass.hold(Ruler(self._slide_at, self.glass.show_measured, self._unit), self.hover)
+        else:
+            self.glass.hold(None)
+
+    def _slide_at(self, place: Place) -> Affine:
+        """Return the µm → world of the slide that lies at a place."""
+        return self.canvas.place_of("he" if self.canvas.slide_at(place) == "he" else "ihc")
+
+    def _unit(self) -> str:
+        slide = self.session.ihc or self.session.he
+        return "µm" if slide is None or slide.um_per_px is not None else "px"
+
+    def _moved(self, viewer: Any, event: Any) -> None:
+        row, col = event.position[-2:]
+        self.hover((float(row), float(col)))
+
+    def hover(self, place: Place) -> None:
+        """Tell what lies under the cursor (world µm), and count around it where a circle is wanted."""
+        self._cursor = place
+        self.glass.show_told(*self.told(place))
+        if self.session.circle_um > 0:
+            self.show_view()
+
+    def told(self, place: Place) -> tuple[str, ...]:
+        """Return what is known of a place of the main canvas."""
+        result, mapping, side = self.session.result, self.session.mapping, self.canvas.slide_at(place)
+        if side is None:
+            return ()
+        row, col = self.canvas.place_of(side).inverse([place])[0]
+        here = float(row), float(col)
+        lines: tuple[str, ...] = ()
+        if result is not None and result.probe is not None:
+            lines = result.probe.at_ihc(here) if side == "ihc" else result.probe.at_he(here)
+        if mapping is None:
+            return lines
+        if side == "he":
+            row, col = mapping.he_to_ihc_um(np.array([here]))[0]
+        return (*lines, error_words(mapping, (float(row), float(col))))
+
+    def draw_near(self) -> None:
+        """Draw all cells around the view, where those of the whole case are too many to be drawn."""
+        result, index = self.session.result, self._index()
+        if index is None or result is None or result.cells.total <= self._limit or not self._is_near():
+            return
+        corners = self.canvas.place_of("ihc").inverse(visible_um(self.viewer))
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        pad = (high - low) / 2
+        self.canvas.draw_cells(cells_of(index, low - pad, high + pad, self._limit))
+
+    def _is_near(self) -> bool:
+        return float(self.viewer.scene.camera.zoom) >= NEAR
+
+    def _index(self) -> CellIndex | None:
+        probe = None if self.session.result is None else self.session.result.probe
+        return None if probe is None else probe.cells
+
     def show_view(self, *_: Any) -> None:
-        """Show magnification and counts for what is in view."""
+        """Show magnification and counts for what is in view, or under the circle."""
         lines = []
         if self.session.ihc is not None and self.session.ihc.um_per_px is not None:
             lines.append(magnification_words(self.viewer.scene.camera.zoom))
-        result, ihc = self.session.result, self.canvas.layer("ihc")
-        self._counts = None
-        if result is not None and ihc is not None:
-            place = Affine.from_matrix(np.asarray(ihc.affine)[-3:, -3:])
-            self._counts = counted_in(result.cells, place.inverse(visible_um(self.viewer)))
-            lines.append(f"{int(self._counts.sum()):,} tumour cells in view")
+        self.canvas.show_near(self._is_near())
+        self._counts = self._counted()
+        circle_um = self.session.circle_um
+        if self._counts is not None:
+            lines.append(counted_words(int(self._counts.sum()), circle_um))
+        ring = None if not circle_um or self._cursor is None else Ring(self._cursor, circle_um / 2)
+        self.glass.show_circle(ring)
         self.glass.show_lines(*lines)
         self._write_legend()
+        self._rest.start()
+
+    def _counted(self) -> Any:
+        """Return the cells by class that are in the view or under the circle; None where there are none."""
+        index = self._index()
+        if index is None or self.canvas.layer("ihc") is None:
+            return None
+        back = self.canvas.place_of("ihc").inverse
+        if self.session.circle_um > 0:
+            if self._cursor is None:
+                return np.zeros(len(CELL_CLASSES), np.int64)
+            row, col = back([self._cursor])[0]
+            return index.by_class(index.in_circle((float(row), float(col)), self.session.circle_um))
+        corners = back(visible_um(self.viewer))
+        return index.by_class(index.within(corners.min(axis=0), corners.max(axis=0)))
 
     def show_legend(self, *_: Any) -> None:
         """Show what the colours on the canvas mean."""
@@ -108,6 +223,8 @@ class Hud:
 
     def close(self) -> None:
         """Take the glass away."""
+        self._rest.stop()
+        self.viewer.mouse_move_callbacks.remove(self._moved)
         camera = self.viewer.scene.camera.events
         for signal in (camera.zoom, camera.center):
             signal.disconnect(self.show_view)

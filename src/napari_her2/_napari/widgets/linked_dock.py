@@ -11,6 +11,7 @@ from napari.qt import QtViewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QSlider, QVBoxLayout, QWidget
 
+from napari_her2._napari.hands import Ruler
 from napari_her2._napari.he_side import HeSide
 from napari_her2._napari.linking import Link, LinkedCameras, centre_of
 from napari_her2._napari.shortcuts import keys_in
@@ -251,10 +252,19 @@ class LinkedDock(Docked):
         self.draw_button.setChecked(drawing)
         if not drawing:
             self.controller.canvas.stop_drawing()
-        if not self.pairs.on:
-            for glass in (self.glass, self.main_glass):
-                glass.hold(None)
-        self.pairs.take_up(lambda side, place: self.point_at(place, side))
+        self.glass.show_measured(None)
+        if self.session.tool == "ruler":
+            ruler = Ruler(lambda _: self.side.place, self.glass.show_measured)
+            self.glass.hold(ruler, lambda place: self.point_at(place, "he"))
+        else:
+            self.glass.hold(None)
+        self.pairs.take_up(self._hovered)
+
+    def _hovered(self, side: SlideRole, place: tuple[float, float]) -> None:
+        """Hear of the mouse while a tool is held."""
+        if side == "ihc":
+            self.studio.hud.hover(place)
+        self.point_at(place, side)
 
     def _go_to_pair(self, which: int) -> None:
         """Look at a pair."""
@@ -312,9 +322,17 @@ class LinkedDock(Docked):
         here.show_ring(None)
         if cursor is not None:
             there.show_ring(Ring(cursor.place, cursor.error_um, cursor.inside))
-            words = f"± {cursor.error_um:.0f} µm here" if cursor.inside else "not on both slides"
+            words = f"± {cursor.error_um:.0f} µm here" if cursor.inside else "not shared"
             self.error.setText(words)
         self._show_patches(place_um, side)
+        self._tell(place_um, side)
+
+    def _tell(self, place_um: tuple[float, float], side: SlideRole) -> None:
+        """Tell what lies under the cursor of the H&E's canvas; the main canvas tells it itself."""
+        probe = None if self.session.result is None else self.session.result.probe
+        row, col = self.side.place.inverse([place_um])[0]
+        known = probe is not None and side == "he"
+        self.glass.show_told(*(probe.at_he((float(row), float(col))) if known and probe is not None else ()))
 
     def _show_patches(self, place_um: tuple[float, float], side: SlideRole) -> None:
         """Show the patch under the cursor and its partner on the other slide."""

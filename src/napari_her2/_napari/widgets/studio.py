@@ -46,7 +46,7 @@ class Studio:
         )
         self.review = ReviewControl(self.controller, QtJobs())
         self.landmarks = LandmarkControl(self.controller, QtJobs())
-        self.hud = Hud(viewer, self.session, self.controller.canvas)
+        self.hud = Hud(viewer, self.session, self.controller.canvas, self.preferences.cell_limit)
         self._docks = 0
         self._open = True
         self._drawing: Any = None

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout, QPushButton, QSlider, QWidget
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSlider,
+    QWidget,
+)
 
+from napari_her2._napari.shortcuts import with_key
 from napari_her2._napari.widgets.parts import Chip, Section, label
 from napari_her2.vocabulary import CELL_CLASSES, COLOURS
 
@@ -38,6 +48,8 @@ class ViewBox(Section):
     arranged = Signal(str)
     blended = Signal(float)
     looked_at = Signal(str)
+    circle_chosen = Signal(float)
+    ruler_switched = Signal()
 
     def __init__(self) -> None:
         super().__init__("View")
@@ -56,7 +68,8 @@ class ViewBox(Section):
         self.over.setToolTip("H&E over the IHC, by the affine part of the alignment; blend with the slider")
         self.blend = _slider(100, "IHC … H&E (Ctrl+Alt+S switches)")
         self.blend.valueChanged.connect(lambda value: self.blended.emit(value / 100))
-        self.overlays, self.pair = QWidget(), QWidget()
+        self.circle, self.ruler = QDoubleSpinBox(), QPushButton("Ruler")
+        self.overlays, self.pair, self.tools = QWidget(), QWidget(), QWidget()
         self.blend_row, self.sliders = QWidget(), QWidget()
         self._lay_out()
 
@@ -99,7 +112,26 @@ class ViewBox(Section):
         inside.addLayout(legend, 1, 0)
         inside.addWidget(self.sliders, 2, 0)
         self.body.addWidget(self.overlays)
+        self._lay_out_tools()
         self._lay_out_pair()
+
+    def _lay_out_tools(self) -> None:
+        self.circle.setRange(0.0, 5.0)
+        self.circle.setSingleStep(0.05)
+        self.circle.setSuffix(" mm")
+        self.circle.setSpecialValueText("the view")
+        self.circle.setKeyboardTracking(False)
+        self.circle.setToolTip(f"Diameter of the field under the cursor. {with_key('window', 'circle')}")
+        self.circle.valueChanged.connect(lambda mm: self.circle_chosen.emit(1000.0 * mm))
+        self.ruler.setCheckable(True)
+        self.ruler.setToolTip(with_key("window", "ruler"))
+        self.ruler.clicked.connect(self.ruler_switched)
+        line = QHBoxLayout(self.tools)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(label("Count cells in", "small"))
+        line.addWidget(self.circle, 1)
+        line.addWidget(self.ruler)
+        self.body.addWidget(self.tools)
 
     def _lay_out_pair(self) -> None:
         group = QButtonGroup(self)
@@ -131,6 +163,11 @@ class ViewBox(Section):
         self.overlays.setVisible(session.result is not None)
         pair = session.he is not None and session.ihc is not None
         self.pair.setVisible(pair)
+        self.tools.setVisible(session.result is not None)
+        self.ruler.setChecked(session.tool == "ruler")
+        self.circle.blockSignals(True)
+        self.circle.setValue(session.circle_um / 1000)
+        self.circle.blockSignals(False)
         self.setVisible(pair or session.result is not None)
         over = session.arrangement == "over"
         self.side.setChecked(not over)
