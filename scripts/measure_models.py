@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 KINDS = ("stroma", "lymphoid", "in situ", "mixed", "tumour")
 DRAWS = 1000
+LYMPHOID = 0.1
 
 
 def interval(cases: list[str], figure: Callable[[np.ndarray], float]) -> tuple[float, float, float]:
@@ -91,6 +92,8 @@ def of_tumour(model: Any, blocks: PhantomBlocks, count: int) -> dict[str, tuple[
     for kind in (0, 1, 2):
         chosen = [(p, a) for p, a in [*pairs, *more] if p.kind == kind]
         out |= _called(KINDS[kind], chosen)
+    lymph = [(p, a) for p, a in [*pairs, *more] if p.kind < 2 and (p.labels == 3).mean() >= LYMPHOID]
+    out |= _called("stroma with lymphoid tissue on a tenth", lymph)
     shares = [float((p.labels == 2).mean()) for p, _ in [*pairs, *more]]
     ducts = [(pair, share) for pair, share in zip([*pairs, *more], shares, strict=True) if pair[0].kind == 2]
     out |= _called("in situ, edge of the duct in view", [pair for pair, share in ducts if share < 0.9])
