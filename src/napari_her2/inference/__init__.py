@@ -14,7 +14,7 @@ from napari_her2.inference.agenda import (
     in_turn,
     most_first,
 )
-from napari_her2.inference.cheap import cheap_features
+from napari_her2.inference.cheap import cheap_features, raster_features
 from napari_her2.inference.device import Device, cores, pick_device
 from napari_her2.inference.gather import patch_raster, pixel_raster
 from napari_her2.inference.guided import Guided, first_seen, guide
@@ -46,6 +46,7 @@ __all__ = [
     "patch_raster",
     "pick_device",
     "pixel_raster",
+    "raster_features",
     "resolve",
     "run",
 ]

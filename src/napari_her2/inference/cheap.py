@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_her2.patches import PatchGrid
     from napari_her2.slides import Slide
 
-__all__ = ["cheap_features"]
+__all__ = ["cheap_features", "raster_features"]
 
 FINE_UM: Final = 4.0
 BLOCK: Final = 4
@@ -59,6 +59,33 @@ def cheap_features(slide: Slide, grid: PatchGrid, cells: NDArray[np.int64]) -> N
         wide = ndimage.uniform_filter(channel, 2 * around + 1, mode="nearest")
         columns += [mean, np.sqrt(np.maximum(square - mean**2, 0)), grid.mean_of(wide, level0_px)[at]]
     return np.column_stack(columns).astype(np.float32)
+
+
+def raster_features(
+    grid: PatchGrid, cells: NDArray[np.int64], raster: NDArray[np.float32], level0_px: float
+) -> NDArray[np.float32]:
+    """Mean and spread of another estimate over patches, and its mean over their surroundings.
+
+    Parameters
+    ----------
+    grid : PatchGrid
+    cells : ndarray of shape (n, 2), int64
+    raster : ndarray of shape (rows, cols), float32
+        0 to 1.
+    level0_px : float
+        Level-0 pixels along the side of a raster pixel.
+
+    Returns
+    -------
+    float32 ndarray of shape (n, 3)
+    """
+    from scipy import ndimage
+
+    at = cells[:, 0] * grid.shape[1] + cells[:, 1]
+    around = 2 * max(round(grid.side_px / level0_px), 1) + 1
+    mean, square = grid.mean_of(raster, level0_px)[at], grid.mean_of(raster**2, level0_px)[at]
+    wide = grid.mean_of(ndimage.uniform_filter(raster, around, mode="nearest"), level0_px)[at]
+    return np.column_stack([mean, np.sqrt(np.maximum(square - mean**2, 0)), wide]).astype(np.float32)
 
 
 def _blocks(slide: Slide) -> NDArray[np.float32]:

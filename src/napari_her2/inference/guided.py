@@ -1,8 +1,10 @@
 """Coarse to fine: a student that learns while the model looks, and says where it need not look.
 
 The model sees a coarse lattice of patches. From these the student, a ridge regression of its logits on what
-low power shows and on the answers around, foretells the rest; where its own errors, by cross-validation,
-leave the side of one half open, the model looks, on ever finer lattices and nearest to tumour first. In
+low power shows and on the answers around, foretells the rest. How often it takes the wrong side of one half,
+and by how much, is learnt from its errors under cross-validation: that is the area of tumour that skipping a
+patch may cost. Patches are skipped, the surest first, until that sum reaches a quarter of a percent of the
+tumour; where it would be exceeded the model looks, the most doubtful first, and the student learns anew. In
 the end a random sample of what was skipped is looked at as well: it says how often the student was wrong.
 """
 
@@ -22,14 +24,27 @@ __all__ = ["Guided", "first_seen", "guide"]
 
 STEPS: Final = (4, 2, 1)
 """Of the lattices, in places of the grid; the model sees all of the first."""
-ROUNDS: Final = 4
-RISK: Final = 0.01
-"""How often the student may be wrong about patches that are skipped, on either side."""
+ROUNDS: Final = (2, 12)
+"""How often the student learns anew on the later lattices; then all that is open is looked at."""
+PORTION: Final = 1 / 24
+LEAST_PORTION: Final = 32
+"""What the model looks at before the student learns anew: of all patches, and at least (choice)."""
+TOLERANCE: Final = 0.0025
+"""Of the tumour's area, that skipping may cost as expected (choice, see docs/engine.md)."""
+LITTLE: Final = 0.05
+"""Share of the tissue; less tumour is treated as if it were so much, else none would have to be exact."""
 AUDIT: Final = 0.02
 LEAST_AUDIT: Final = 64
+MOST_WRONG: Final = 0.02
+"""Of the audit's sample; more, and the student is made more careful."""
 MOST_LOGIT: Final = 3.0
 RIDGE: Final = 1.0
 FOLDS: Final = 5
+PRIOR: Final = 0.25
+"""Weight of a patch of the first lattice that is wrong although the student was sure, on either side: what
+nobody has seen yet may happen."""
+MOST_SURE: Final = 2.0
+NEWTON_STEPS: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +121,21 @@ def guide(
     """
     state = _State(cells, features)
     yield from state.ask(np.flatnonzero((cells % STEPS[0] == 0).all(axis=1)))
-    for step in STEPS[1:]:
-        for _ in range(ROUNDS):
-            unsure = state.unsure(step)
-            if not len(unsure):
-                break
-            yield from state.ask(unsure)
+    for step, rounds in zip(STEPS[1:], ROUNDS, strict=True):
+        yield from _closed(state, step, rounds)
     return (yield from _audited(state, np.random.default_rng(seed)))
+
+
+def _closed(state: _State, step: int, rounds: int) -> Generator[NDArray[np.intp], NDArray[np.float32], None]:
+    """Look at what is open on a lattice, a portion at a time; on the finest one, in the end at all of it."""
+    portion = max(round(PORTION * len(state.cells)), LEAST_PORTION)
+    for _ in range(rounds):
+        open_ = state.open(step)
+        if not len(open_):
+            return
+        yield from state.ask(open_[:portion])
+    if step == STEPS[-1]:
+        yield from state.ask(state.open(step))
 
 
 def _audited(
@@ -121,25 +144,20 @@ def _audited(
     """Look at some of what was skipped; where the student is wrong too often it is made more careful."""
     n = len(state.cells)
     while True:
-        foretold = state.foretold(1)
         skipped = np.flatnonzero(~state.known)
         sample = rng.permutation(skipped)[: max(LEAST_AUDIT, round(AUDIT * n))]
-        said = foretold[sample] >= 0
-        if len(sample):
-            yield from state.ask(np.sort(sample))
+        said = state.foretold()[sample] >= 0
+        yield from state.ask(np.sort(sample))
         found = state.logits[sample] >= 0
         missed, invented = int((found & ~said).sum()), int((said & ~found).sum())
-        if missed + invented <= 2 * RISK * len(sample) or not (~state.known).any():
+        if missed + invented <= MOST_WRONG * len(sample) or state.known.all():
             break
-        state.risk /= 3
-        unsure = state.unsure(1)
-        if len(unsure):
-            yield from state.ask(unsure)
-    foretold = state.foretold(1)
+        state.tolerance /= 3
+        yield from _closed(state, STEPS[-1], ROUNDS[-1])
+    foretold = state.foretold()
     answers = np.where(state.known, state.answers, _sigmoid(foretold)).astype(np.float32)
     rest = ~state.known & (foretold < 0)
-    share = (said < 1).sum() if len(sample) else 0
-    low, high = _missed(missed, int(share), int(rest.sum()), int((answers >= 0.5).sum()))
+    low, high = _missed(missed, int((~said).sum()), int(rest.sum()), int((answers >= 0.5).sum()))
     outcome = Guided(
         patches=n,
         asked=int(state.known.sum()),
@@ -171,7 +189,7 @@ class _State:
     """What the model said so far, and what the student makes of it."""
 
     def __init__(self, cells: NDArray[np.int64], features: NDArray[np.float32]) -> None:
-        self.cells, self.risk = cells, RISK
+        self.cells, self.tolerance = cells, TOLERANCE
         self.known = np.zeros(len(cells), bool)
         self.answers = np.zeros(len(cells), np.float32)
         self.logits = np.zeros(len(cells))
@@ -193,28 +211,39 @@ class _State:
         p = np.clip(said.astype(np.float64), 1e-6, 1 - 1e-6)
         self.logits[which] = np.clip(np.log(p / (1 - p)), -MOST_LOGIT, MOST_LOGIT)
 
-    def unsure(self, step: int) -> NDArray[np.intp]:
-        """Return unseen cells of a lattice whose side of one half is open, nearest to tumour first."""
-        open_ = ~self.known & (self.cells % step == 0).all(axis=1)
-        if not open_.any():
-            return np.empty(0, np.intp)
+    def open(self, step: int) -> NDArray[np.intp]:
+        """Return unseen cells of a lattice that cannot be skipped any more, the most doubtful first."""
+        unseen = np.flatnonzero(~self.known)
+        if not len(unseen):
+            return unseen
         columns = self._columns(step)
-        tested = self._tested(columns)
         foretold = columns @ self._fitted(columns, self.known)
-        truth = self.logits[self.known] >= 0
-        weight = self._stands_for[self.known]
-        low = _limit(-tested, truth, weight, self.risk)
-        high = _limit(tested, ~truth, weight, self.risk)
-        doubtful = (-foretold <= low) & (foretold <= high)
-        if step == STEPS[-1]:
-            doubtful |= (foretold < 0) & self._beside_tumour()
-        which = np.flatnonzero(open_ & doubtful)
-        return which[np.argsort(self._away(which), kind="stable")]
+        chance, loss = self._learnt(self._tested(columns))
+        tumour = chance(foretold[unseen])
+        cost = loss * np.minimum(tumour, 1 - tumour)
+        area = (self.logits[self.known] >= 0).sum() + tumour.sum()
+        allowed = self.tolerance * max(area, LITTLE * len(self.cells))
+        order = np.argsort(cost, kind="stable")
+        dear = unseen[order[np.cumsum(cost[order]) > allowed]][::-1]
+        return np.asarray(dear[(self.cells[dear] % step == 0).all(axis=1)])
 
-    def foretold(self, step: int) -> NDArray[np.float64]:
+    def foretold(self) -> NDArray[np.float64]:
         """Return the student's logits of all cells."""
-        columns = self._columns(step)
+        columns = self._columns(STEPS[-1])
         return np.asarray(columns @ self._fitted(columns, self.known))
+
+    def _learnt(self, tested: NDArray[np.float64]) -> tuple[_Chance, float]:
+        """Chance of tumour by what was foretold, and the area that a patch on the wrong side costs.
+
+        A patch whose probability is hardly beyond one half is hardly seen in the heat map, where its
+        neighbours overlap it: it costs 2 |p - 0.5| of its area.
+        """
+        truth = self.logits[self.known] >= 0
+        weight = self._stands_for[self.known] / max(STEPS) ** 2
+        wrong = weight * ((tested >= 0) != truth)
+        cost = 2 * np.abs(self.answers[self.known] - 0.5)
+        loss = (float(wrong @ cost) + PRIOR) / (float(wrong.sum()) + 2 * PRIOR)
+        return _Chance.of(tested, truth, weight), loss
 
     def _fitted(self, columns: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Ridge regression on some of the cells; the first column is the constant.
@@ -262,37 +291,33 @@ class _State:
         mean = self.logits[self.known].mean() if self.known.any() else 0.0
         return np.asarray((total + 0.05 * mean) / (np.maximum(near, 0) + 0.05))
 
-    def _beside_tumour(self) -> NDArray[np.bool_]:
-        """Which cells touch a place where the model saw tumour."""
-        from scipy import ndimage
 
-        seen = np.zeros(self._shape, bool)
-        seen[tuple(self.cells[self.known & (self.logits >= 0)].T)] = True
-        return np.asarray(ndimage.binary_dilation(seen, np.ones((3, 3), bool))[tuple(self.cells.T)])
+@dataclass(frozen=True, slots=True)
+class _Chance:
+    """Chance of tumour by the student's logit: a logistic curve, fitted where it was tested."""
 
-    def _away(self, which: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Distance to the nearest tumour that is known."""
-        from scipy.spatial import cKDTree
+    start: float
+    slope: float
 
-        tumour = self.cells[self.known & (self.logits >= 0)]
-        if not len(tumour):
-            return np.zeros(len(which))
-        return np.asarray(cKDTree(tumour).query(self.cells[which])[0])
+    @classmethod
+    def of(
+        cls, foretold: NDArray[np.float64], truth: NDArray[np.bool_], weight: NDArray[np.float64]
+    ) -> _Chance:
+        """Fit by Newton's method, with a prior that nothing is certain."""
+        x = np.column_stack([np.ones(len(foretold) + 2), np.append(foretold, (-MOST_SURE, MOST_SURE))])
+        y, w = np.append(truth, (1.0, 0.0)), np.append(weight, (PRIOR, PRIOR))
+        curve = np.array([0.0, 1.0])
+        for _ in range(NEWTON_STEPS):
+            p = _sigmoid(x @ curve)
+            bend = (x.T * (w * p * (1 - p))) @ x + 1e-6 * np.eye(2)
+            step = np.clip(np.linalg.solve(bend, x.T @ (w * (y - p))), -2, 2)
+            curve += step
+            if np.abs(step).max() < 1e-6:
+                break
+        return cls(float(curve[0]), float(curve[1]))
 
-
-def _limit(
-    sure: NDArray[np.float64], wrong: NDArray[np.bool_], weight: NDArray[np.float64], risk: float
-) -> float:
-    """Least value above 0 beyond which the student, where it was tested, is wrong no more often than allowed.
-
-    The count is made one cell of the first lattice worse than it was, so that few tests allow nothing.
-    """
-    order = np.argsort(-sure)
-    sure, wrong, weight = sure[order], wrong[order], weight[order]
-    one = float(max(STEPS) ** 2)
-    rate = (np.cumsum(weight * wrong) + one) / (np.cumsum(weight) + 2 * one)
-    fine = np.flatnonzero((rate <= risk) & (sure > 0))
-    return float(sure[fine[-1]]) if len(fine) else np.inf
+    def __call__(self, foretold: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _sigmoid(self.start + self.slope * foretold)
 
 
 def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,13 +10,13 @@ import numpy as np
 
 from napari_her2.case import key_of
 from napari_her2.events import Notice, Progress
-from napari_her2.inference import Agenda, BatchDone, cheap_features, guide
+from napari_her2.inference import Agenda, BatchDone, cheap_features, guide, raster_features
 from napari_her2.pipeline.engine import model_facts
 from napari_her2.pipeline.features import keeping_features
 from napari_her2.store import ResultStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from napari_her2.inference import Guided, Plan, Sample
     from napari_her2.pipeline.asking import Asking
 
-__all__ = ["CHANGES_NOTHING", "RUNNING", "guided_answers", "kept_answers", "work_key"]
+__all__ = ["CHANGES_NOTHING", "RUNNING", "Hint", "guided_answers", "kept_answers", "work_key"]
 
+Hint = tuple["NDArray[np.float32]", float]
+"""A raster, and level-0 pixels along the side of its pixels."""
 RUNNING: Final = "running"
 """Name of the folder in which unfinished work is kept."""
 CHANGES_NOTHING: Final = ("batch_size", "threads", "precision_change")
@@ -76,7 +78,13 @@ def kept_answers(
 
 
 def guided_answers(
-    asking: Asking, folder: Path, stage: str, of_interest: int, sample: Sample | None = None
+    asking: Asking,
+    folder: Path,
+    stage: str,
+    of_interest: int,
+    sample: Sample | None = None,
+    *,
+    hints: Sequence[Hint] = (),
 ) -> Steps[tuple[NDArray[np.float32], Guided]]:
     """Run a plan of patches coarse to fine, less what the folder holds of it already.
 
@@ -92,6 +100,8 @@ def guided_answers(
         Class whose area is wanted.
     sample : Sample, optional
         Of patches that are seen in any case (:func:`napari_her2.inference.first_seen`).
+    hints : sequence of (raster, level-0 pixels along the side of its pixels)
+        What is known without the model (0 to 1), such as another estimate.
 
     Returns
     -------
@@ -103,7 +113,7 @@ def guided_answers(
     with _store(asking, folder) as store, keeping_features(folder, sample) as keep:
         yield from _told(asking, store)
         ask = _Ask(asking, store, stage, sample, keep)
-        guiding = guide(plan.cells, cheap_features(asking.slide, plan.grid, plan.cells))
+        guiding = guide(plan.cells, _features(asking, hints))
         seen, which = 0, next(guiding)
         while True:
             cells = plan.cells[which]
@@ -116,6 +126,12 @@ def guided_answers(
                 break
         store.finish()
         return _filled(plan, store.probabilities, answers, of_interest), outcome
+
+
+def _features(asking: Asking, hints: Sequence[Hint]) -> NDArray[np.float32]:
+    grid, cells = asking.plan.grid, asking.plan.cells
+    known = [raster_features(grid, cells, *hint) for hint in hints]
+    return np.column_stack([cheap_features(asking.slide, grid, cells), *known])
 
 
 def _filled(

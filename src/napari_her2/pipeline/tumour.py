@@ -17,7 +17,7 @@ from napari_her2.patches import Stitcher
 from napari_her2.pipeline.asking import Asked, prepare
 from napari_her2.pipeline.engine import tumour_class
 from napari_her2.pipeline.finding import quiet
-from napari_her2.pipeline.keeping import RUNNING, guided_answers, kept_answers
+from napari_her2.pipeline.keeping import RUNNING, Hint, guided_answers, kept_answers
 from napari_her2.tissue import TumourRaster, tumour_region
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_her2.pipeline.run import Run
     from napari_her2.tissue import TissueMask
 
-__all__ = ["TumourFound", "heat_map", "tumour_by_model"]
+__all__ = ["TumourFound", "heat_map", "hints_of", "tumour_by_model"]
 
 OVERLAP: Final = 0.5
 """A place is seen by up to four patches, so that the area's edge is finer than a patch (choice)."""
@@ -69,16 +69,17 @@ def tumour_by_model(run: Run, tissue: TissueMask, place: Path) -> Steps[TumourFo
     wishes = PlanWishes(overlap=OVERLAP, least_tissue=LEAST_TISSUE)
     asking = prepare(run, "tumour_model", wishes, tissue=tissue)
     spec, guided = asking.entry.spec, None
-    cells = asking.plan.cells
+    cells, by_shape = asking.plan.cells, (yield from quiet(tumour_region(asking.slide, tissue)))
     if run.plan["exhaustive"] or len(cells) < LEAST_GUIDED:
         sample = asking.sample(cells)
         found = yield from kept_answers(asking, place / RUNNING, "tumour", sample)
     else:
         sample, index = asking.sample(first_seen(cells)), tumour_class(spec)
-        found, outcome = yield from guided_answers(asking, place / RUNNING, "tumour", index, sample)
+        found, outcome = yield from guided_answers(
+            asking, place / RUNNING, "tumour", index, sample, hints=hints_of(by_shape, tissue)
+        )
         guided = outcome.to_json()
         yield Notice(_said(outcome, spec.name))
-    by_shape = yield from quiet(tumour_region(asking.slide, tissue))
     raster = TumourRaster(
         probability=heat_map(found[..., tumour_class(spec)], asking.plan.grid, tissue),
         um_per_px=tissue.um_per_px,
@@ -87,6 +88,12 @@ def tumour_by_model(run: Run, tissue: TissueMask, place: Path) -> Steps[TumourFo
         in_situ=by_shape.in_situ,
     )
     return TumourFound(raster, asking.asked(sample, guided))
+
+
+def hints_of(classical: TumourRaster, tissue: TissueMask) -> tuple[Hint, ...]:
+    """Return what is known of an H&E before a model looks: the classical estimate, and how much is tissue."""
+    rasters = classical.probability, tissue.counted.astype(np.float32)
+    return tuple((raster, tissue.level0_px) for raster in rasters)
 
 
 def _said(outcome: Guided, name: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Tiles = list[NDArray[np.uint8]]
 
-__all__ = ["large_slide", "mosaic"]
+__all__ = ["confined", "large_slide"]
 
 UM_PER_PX: Final = 0.25
 QUALITY: Final = 80
@@ -33,38 +33,59 @@ FEW: Final = 2
 GLASS: Final = 225
 AROUND: Final = 8
 TRIALS: Final = 24
-SMOOTH: Final = 5.0
-"""Of the borders of tumour in a mosaic, in tiles."""
+WIDER: Final = 2.5
+"""A phantom's side is so many times that of the piece that is drawn of it: no glass around it."""
+BEDS_SEED: Final = 5
+BED_WEIGHT: Final = 2.5
+MOST_TAU: Final = 8.0
+HALVINGS: Final = 14
+PATCH_PX: Final = 448
+PATCH_CELLS: Final = 8
+"""Carcinoma cells from which on a patch of 112 µm counts as tumour: about 7 % of its area."""
 
 
 def large_slide(work: Path, size_px: int) -> Path:
     """Return an H&E slide of size_px x size_px at 0.25 µm/px, pyramidal, tissue all over."""
 
-    def draw_from(tiles: dict[str, Tiles]) -> Callable[[int, int], NDArray[np.uint8]]:
+    def drawing() -> Callable[[int, int], NDArray[np.uint8]]:
+        tiles = _tiles(work)
         every = tiles["tumour"] + tiles["other"]
         return lambda row, col: _turned(every, row, col)
 
-    return _written(work, f"tissue-{size_px}", size_px, draw_from)
+    return _written(work, f"tissue-{size_px}", size_px, drawing)
 
 
-def mosaic(work: Path, size_px: int, tumour: float = 0.2) -> Path:
-    """Return such a slide on which a share of the area is tumour, in islands of a millimetre or so.
+def confined(work: Path, size_px: int, tumour: float = 0.15) -> Path:
+    """Return phantom H&E, tissue all over, in which tumour keeps to beds of a millimetre or so.
 
-    The tiles are of phantoms; which ones are tumour is known from its cells, not from a model.
+    That share of its patches holds carcinoma, by the phantom's own cells and not by a model. Phantoms
+    themselves are tumour nearly everywhere.
     """
-    from scipy import ndimage
 
-    side = -(-size_px // TILE_PX)
-    field = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=(side, side)), SMOOTH)
-    islands = field > np.quantile(field, 1 - tumour)
+    def drawing() -> Callable[[int, int], NDArray[np.uint8]]:
+        scene, (top, left) = _with_beds(size_px, tumour)
+        return lambda row, col: scene.he(Box(top + row, left + col, TILE_PX, TILE_PX))
 
-    def draw_from(tiles: dict[str, Tiles]) -> Callable[[int, int], NDArray[np.uint8]]:
-        def draw(row: int, col: int) -> NDArray[np.uint8]:
-            return _turned(tiles["tumour" if islands[row // TILE_PX, col // TILE_PX] else "other"], row, col)
+    return _written(work, f"confined-{size_px}-{tumour:g}", size_px, drawing)
 
-        return draw
 
-    return _written(work, f"mosaic-{size_px}-{tumour:g}", size_px, draw_from)
+def _with_beds(size_px: int, tumour: float) -> tuple[Any, tuple[int, int]]:
+    """Return a phantom whose wish to be tumour is bent to beds, and the corner of a piece in its middle."""
+    from napari_her2.phantom import PhantomScene, PhantomSpec
+    from napari_her2.phantom import architecture as arch
+
+    side_um = WIDER * size_px * UM_PER_PX
+    scene = PhantomScene(PhantomSpec(seed=BEDS_SEED, size_um=(side_um, side_um)))
+    top, left = ((n - size_px) // 2 // TILE_PX * TILE_PX for n in scene.shape("he"))
+    numbers = scene.glasses["he"].patient.section.plan.numbers
+    numbers[arch.BED_WEIGHT] = BED_WEIGHT
+    low, high = -MOST_TAU, MOST_TAU
+    for _ in range(HALVINGS):
+        numbers[arch.TAU] = (low + high) / 2
+        count = _carcinoma(scene, PATCH_PX, Box(top, left, size_px, size_px))
+        more = (count >= PATCH_CELLS).mean() > tumour
+        low, high = (numbers[arch.TAU], high) if more else (low, numbers[arch.TAU])
+    return scene, (top, left)
 
 
 def _turned(tiles: Tiles, row: int, col: int) -> NDArray[np.uint8]:
@@ -74,7 +95,9 @@ def _turned(tiles: Tiles, row: int, col: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(turned[:, ::-1] if rng.integers(2) else turned)
 
 
-def _written(work: Path, name: str, size_px: int, draw_from: Any) -> Path:
+def _written(
+    work: Path, name: str, size_px: int, drawing: Callable[[], Callable[[int, int], NDArray[np.uint8]]]
+) -> Path:
     from napari_her2.phantom.writer import SlideFile, write_slide
 
     path = work / f"{name}.ome.tif"
@@ -90,7 +113,7 @@ def _written(work: Path, name: str, size_px: int, draw_from: Any) -> Path:
         quality=QUALITY,
         white=np.full(3, 243, np.uint8),
     )
-    for _ in write_slide(file, draw_from(_tiles(work))):
+    for _ in write_slide(file, drawing()):
         pass
     unfinished.replace(path)
     return path
@@ -126,16 +149,9 @@ def _drawn() -> dict[str, Tiles]:
 def _counted(seed: int) -> tuple[Any, NDArray[np.int64], NDArray[np.bool_]]:
     """Return a phantom, the carcinoma cells of tiles by corner (in steps), and if some lie all round."""
     from napari_her2.phantom import PhantomScene, PhantomSpec
-    from napari_her2.phantom.layout import all_carcinoma
 
     scene = PhantomScene(PhantomSpec(seed=seed, size_um=(PHANTOM_UM, PHANTOM_UM)))
-    glass = scene.glasses["he"]
-    shape = tuple(n // STEP for n in scene.shape("he"))
-    count = np.zeros(shape, np.int64)
-    for cells in all_carcinoma(glass.patient.section, *glass.box(glass.patient).size_um(UM_PER_PX)):
-        at = (scene.cells_px(glass.patient, cells) // STEP).astype(np.intp)
-        at = at[((at >= 0) & (at < shape)).all(axis=1)]
-        np.add.at(count, tuple(at.T), 1)
+    count = _carcinoma(scene, STEP)
     side = TILE_PX // STEP
     total = np.pad(count.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     inside = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
@@ -148,3 +164,25 @@ def _counted(seed: int) -> tuple[Any, NDArray[np.int64], NDArray[np.bool_]]:
         ]
     )
     return scene, inside, amid
+
+
+def _carcinoma(scene: Any, step_px: int, region: Box | None = None) -> NDArray[np.int64]:
+    """Carcinoma cells of a phantom's H&E, or of a region of it, in squares of so many pixels."""
+    from napari_her2.phantom.layout import all_carcinoma, carcinoma_in
+
+    glass = scene.glasses["he"]
+    box = region or Box.of_shape(scene.shape("he"))
+    shape = box.height // step_px, box.width // step_px
+    count = np.zeros(shape, np.int64)
+    section = glass.patient.section
+    if region is None:
+        parts = all_carcinoma(section, *glass.box(glass.patient).size_um(UM_PER_PX))
+    else:
+        top, left, bottom, right = region.row, region.col, region.row_stop, region.col_stop
+        box_um = (top * UM_PER_PX, left * UM_PER_PX, bottom * UM_PER_PX, right * UM_PER_PX)
+        parts = iter((carcinoma_in(section, box_um),))
+    for cells in parts:
+        at = ((scene.cells_px(glass.patient, cells) - (box.row, box.col)) // step_px).astype(np.intp)
+        at = at[((at >= 0) & (at < shape)).all(axis=1)]
+        np.add.at(count, tuple(at.T), 1)
+    return count
