@@ -1,4 +1,4 @@
-"""Pictures of the dock "Correct masks" for docs/editing.md, made of the sample case.
+"""Pictures of the dock "Correct masks" for docs/editing.md and its tutorial, made of the sample case.
 
 Needs a display: ``bash scripts/with_display.sh .venv/bin/python scripts/editing_screenshots.py``.
 """
@@ -20,6 +20,7 @@ from napari_her2._napari.sample import make_sample, sample_folder
 from napari_her2._napari.worker import wait_until
 from napari_her2.annotation import new_area, polygon_of
 from napari_her2.events import drain
+from napari_her2.vocabulary import CELL_CLASSES
 
 
 def rest(seconds: float = 1.0) -> None:
@@ -94,6 +95,56 @@ def cells(dock: Any, viewer: Any, middle: tuple[float, float], out: Path) -> Non
     save(viewer, out / "editing_cells.png")
 
 
+def tutorial(dock: Any, viewer: Any, middle: tuple[float, float], out: Path) -> None:
+    """The steps of docs/tutorial_correct_export_train.md; what is done here stays in the case."""
+    suite, (row, col) = dock.suite, middle
+    wait_until(lambda: suite.cells.table is not None, 60)
+    counted = suite.cells.table.select(suite.cells.table.evaluable)
+    um = suite.case.target.um_per_px
+    called = counted.points_px[counted.class_code == CELL_CLASSES.index("2+")] * um
+    crowd = np.hypot(*(called[:, None] - called[None]).T)
+    nest = called[np.argmin(np.partition(crowd, 25, axis=1)[:, 25])]
+    near = called[np.argsort(np.hypot(*(called - nest).T))[:6]]
+    row, col = float(nest[0]), float(nest[1])
+    suite.canvas.go_to(row, col, 240.0)
+    wait_until(lambda: dock.state.covered, 60)
+    dock.editor.choose_class(4)
+    suite.change({"tool": "superpixel"})
+    wait_until(lambda: suite.tools.plane("superpixel") is not None, 90)
+    plane = suite.tools.plane("superpixel")
+    for at in near:
+        place = suite.canvas.pixel((float(at[0]), float(at[1])))
+        suite.canvas.put(plane == plane[place], suite.state.settings.value)
+    wait_until(lambda: dock.state.saving == 0, 30)
+    rest()
+    save(viewer, out / "tutorial_superpixels.png")
+    suite.change({"tool": "move"})
+    dock._turn("areas")
+    um = suite.case.target.um_per_px
+
+    def draw(points: list[tuple[float, float]], name: str) -> None:
+        suite.areas._change(
+            "draw", [new_area(polygon_of(np.add(points, (row, col)) / um), name, "A. Reader")]
+        )
+
+    draw([(-230, -250), (-230, 250), (230, 250), (230, -250)], "Reviewed")
+    draw([(60, -180), (50, -60), (150, -40), (170, -170)], "Artefact")
+    suite.areas.take("polygon")
+    suite.canvas.go_to(*middle, 560.0)
+    wait_until(lambda: suite.reviewed.latest is not None, 90)
+    rest(2.0)
+    save(viewer, out / "tutorial_areas.png")
+    suite.areas.take("choose")
+    dock._turn("cells")
+    suite.canvas.go_to(row, col, 240.0)
+    wait_until(lambda: suite.cells.table is not None, 60)
+    suite.cells.cells.verdict = "exclude"
+    suite.cells.judge_ring(np.add([(-20.0, -20), (-20, 20), (20, 20), (20, -20)], np.add(nest, 30)))
+    wait_until(lambda: suite.cells.cells.result is not None and not suite.cells.cells.counting, 90)
+    rest(1.5)
+    save(viewer, out / "tutorial_cells.png")
+
+
 def main() -> None:
     """Make all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -101,29 +152,43 @@ def main() -> None:
     parser.add_argument(
         "--case", type=Path, help="folder with he.ome.tif, ihc.ome.tif and case (made if missing)"
     )
+    parser.add_argument(
+        "--tutorial",
+        type=Path,
+        metavar="FOLDER",
+        help="the pictures of the tutorial instead; FOLDER holds slides and case, which keeps what is done",
+    )
     options = parser.parse_args()
+    if options.tutorial:
+        shoot(options.tutorial / "case", (tutorial,), options.out)
+        return
     source = options.case or sample_folder()
     drain(make_sample(source))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "phantom"
         shutil.copytree(source, folder)
         shutil.rmtree(folder / "case" / "edits", ignore_errors=True)
-        viewer = napari.Viewer(title="napari-her2", show=True)
-        try:
-            viewer.theme = "dark"
-            viewer.window.resize(1600, 1000)
-            _, dock = viewer.window.add_plugin_dock_widget("napari-her2", "Correct masks")
-            dock.controller.open([folder / "case"])
-            wait_until(lambda: dock.session.result is not None and not dock.session.busy, 120)
-            dock.start.reader.setText("A. Reader")
-            dock.start.start_button.click()
-            wait_until(lambda: dock.state.active, 60)
-            target = dock.suite.case.target
-            middle = tuple(side * target.um_per_px / 2 for side in target.shape)
-            for part in (masks, areas, cells):
-                part(dock, viewer, middle, options.out)
-        finally:
-            viewer.close()
+        shoot(folder / "case", (masks, areas, cells), options.out)
+
+
+def shoot(case: Path, parts: tuple[Any, ...], out: Path) -> None:
+    """Open a case in a window, start correcting, and do what each part says."""
+    viewer = napari.Viewer(title="napari-her2", show=True)
+    try:
+        viewer.theme = "dark"
+        viewer.window.resize(1600, 1000)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-her2", "Correct masks")
+        dock.controller.open([case])
+        wait_until(lambda: dock.session.result is not None and not dock.session.busy, 120)
+        dock.start.reader.setText("A. Reader")
+        dock.start.start_button.click()
+        wait_until(lambda: dock.state.active, 60)
+        target = dock.suite.case.target
+        middle = tuple(side * target.um_per_px / 2 for side in target.shape)
+        for part in parts:
+            part(dock, viewer, middle, out)
+    finally:
+        viewer.close()
 
 
 if __name__ == "__main__":

@@ -30,6 +30,25 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 WORKLIST = "HER2 worklist"
 NAMES = ("B1204", "B1207")
+HER2ST_UM = 0.686
+"""µm/px of HER2ST's pictures, from the pitch of the spots."""
+
+
+def save(viewer: Any, path: Path) -> None:
+    """Write the whole window as a small PNG: 256 colours, scaled down until it is small enough."""
+    demo_view.settle()
+    picture = Image.fromarray(np.asarray(viewer.screenshot(canvas_only=False, flash=False))[..., :3])
+    factor = 1.0
+    while True:
+        size = tuple(round(side * factor) for side in picture.size)
+        small = picture.resize(size, Image.Resampling.LANCZOS) if factor < 1 else picture
+        buffer = io.BytesIO()
+        small.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        if buffer.tell() <= MOST_BYTES:
+            break
+        factor *= 0.92
+    path.write_bytes(buffer.getvalue())
+    print(f"{path.name}: {size[0]} x {size[1]}, {buffer.tell() // 1000} kB", flush=True)
 
 
 class Tour:
@@ -50,20 +69,8 @@ class Tour:
         self.control = self.panel.controller
 
     def save(self, name: str) -> None:
-        """Write the whole window as a small PNG: 256 colours, scaled down until it is small enough."""
-        demo_view.settle()
-        picture = Image.fromarray(np.asarray(self.viewer.screenshot(canvas_only=False, flash=False))[..., :3])
-        factor = 1.0
-        while True:
-            size = tuple(round(side * factor) for side in picture.size)
-            small = picture.resize(size, Image.Resampling.LANCZOS) if factor < 1 else picture
-            buffer = io.BytesIO()
-            small.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-            if buffer.tell() <= MOST_BYTES:
-                break
-            factor *= 0.92
-        (self.out / name).write_bytes(buffer.getvalue())
-        print(f"{name}: {size[0]} x {size[1]}, {buffer.tell() // 1000} kB", flush=True)
+        """Write the whole window as a small PNG."""
+        save(self.viewer, self.out / name)
 
     def wait(self, done: Any) -> None:
         """Let the window live until something is so."""
@@ -113,15 +120,81 @@ def score(tour: Tour) -> None:
 
 
 def linked(tour: Tour) -> None:
-    """The linked view, and the warped H&E in squares."""
+    """The linked view, the warped H&E in squares, pairs of places, and an area drawn on the H&E."""
     dock = open_dock(tour.viewer, LINKED)
     tour.look_at_crowd(1.0)
+    tour.wait(lambda: dock.shared.found is not None)
     demo_view.settle()
     (row, col), _ = tour.control.canvas.view()
-    dock.point_at((row + 40, col - 30))
+    point(tour, dock, (row + 40, col - 30))
     tour.save("tour_linked.png")
     dock.show_curtain("checkerboard")
     tour.save("tour_board.png")
+    dock.show_curtain("off")
+    pairs(tour, dock)
+    draw(tour, dock)
+    tour.close_dock(dock)
+
+
+def point(tour: Tour, dock: Any, place: tuple[float, float]) -> None:
+    """Point at the cell that is next to a place of the IHC."""
+    cells = tour.panel.session.result.cells.points_um
+    row, col = cells[np.argmin(np.hypot(*(cells - place).T))]
+    tour.panel.studio.hud.hover((float(row), float(col)))
+    dock.point_at((float(row), float(col)))
+
+
+def pairs(tour: Tour, dock: Any) -> None:
+    """Set four pairs, one of them wrong, and begin a fifth; then take them back."""
+    control, mapping = tour.panel.studio.landmarks, tour.panel.session.mapping
+    dock.switch_pairs()
+    (row, col), _ = tour.control.canvas.view()
+    away = ((-120, -60), (10, 100), (60, -90), (-40, 20))
+    wrong = ((3, 2), (4, -2), (2, 3), (70, 40))
+    for (down, right), off in zip(away, wrong, strict=True):
+        ihc = mapping.ihc.to_px([(row + down, col + right)])
+        control.point("he", mapping.ihc_to_he(ihc)[0])
+        control.point("ihc", ihc[0] + off)
+    tour.wait(lambda: not control.state.busy)
+    control.point("ihc", mapping.ihc.to_px([(row - 70, col + 70)])[0])
+    tour.save("tour_pairs.png")
+    control.drop_begun()
+    for _ in away:
+        control.delete()
+    tour.wait(lambda: not control.state.busy)
+    dock.switch_pairs()
+
+
+def draw(tour: Tour, dock: Any) -> None:
+    """Draw an area on the H&E, with the heat map on both slides; then take it back."""
+    tour.viewer.scene.camera.zoom = 0.45
+    tour.panel.view_box.layers["heat"].click()
+    dock.draw_button.click()
+    around = np.array([(330.0, 330.0), (300.0, 520.0), (420.0, 640.0), (520.0, 480.0), (470.0, 350.0)])
+    dock.side.layer("tumour").add(around, shape_type="polygon")
+    dock.draw_button.click()
+    tour.save("tour_drawn.png")
+    tour.panel.view_box.layers["heat"].click()
+    tour.control.tumour.clear()
+
+
+def field(tour: Tour) -> None:
+    """A field under a circle, a measured line, and the navigator with its maps."""
+    dock = open_dock(tour.viewer, "Navigator")
+    for key in ("heat", "reviewed"):
+        dock.switches[key].setChecked(True)
+    tour.look_at_crowd(1.2)
+    hud = tour.panel.studio.hud
+    (row, col), _ = tour.control.canvas.view()
+    hud.switch_ruler()
+    hud.glass.press_at((row - 60, col - 80))
+    hud.glass.drag_to((row + 20, col + 90))
+    tour.panel.session.circle_um = 250.0
+    hud.hover((row + 20, col - 30))
+    tour.wait(lambda: dock.small is not None)
+    tour.save("tour_field.png")
+    hud.switch_ruler()
+    tour.panel.session.circle_um = 0.0
     tour.close_dock(dock)
 
 
@@ -182,6 +255,34 @@ def real(tour: Tour) -> None:
         tour.save(target)
 
 
+def serial(tour: Tour, scratch: Path) -> None:
+    """C2 and C3 of HER2ST, serial sections of one tumour, both H&E: aligned and linked."""
+    first, second = (SHARED / "registration" / "her2st-serial-he" / f"{name}.jpg" for name in ("C2", "C3"))
+    if not first.exists():
+        print("tour_her2st.png: left as it is, HER2ST is not there")
+        return
+    for role in ("he", "ihc"):
+        tour.control.close_slide(role)
+    tour.control.open([first, second])
+    demo_view.wait_for(tour.panel)
+    if tour.panel.session.he.name != first.name:
+        tour.control.swap()
+    for role in ("he", "ihc"):
+        tour.control.give_um_per_px(role, HER2ST_UM)
+    tour.control.change(case_folder=scratch / "cases" / "her2st")
+    tour.control.align()
+    tour.wait(lambda: not tour.panel.session.busy)
+    dock = open_dock(tour.viewer, LINKED)
+    tour.wait(lambda: dock.shared.found is not None)
+    height, width = tour.panel.session.ihc.size_um
+    tour.control.canvas.go((0.5 * height, 0.45 * width), 0.12)
+    demo_view.settle()
+    dock.point_at((0.5 * height, 0.5 * width))
+    tour.panel.studio.hud.hover((0.5 * height, 0.5 * width))
+    tour.save("tour_her2st.png")
+    tour.close_dock(dock)
+
+
 def main() -> None:
     """Make all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -202,14 +303,16 @@ def main() -> None:
             "slides": lambda: slides(tour, scratch),
             "score": lambda: score(tour),
             "linked": lambda: linked(tour),
+            "field": lambda: field(tour),
             "parts": lambda: parts(tour),
             "review": lambda: review(tour),
             "worklist": lambda: worklist(tour, scratch),
             "real": lambda: real(tour),
+            "serial": lambda: serial(tour, scratch),
         }
         for act, make in acts.items():
             if not options.only or act in options.only:
-                if act not in ("slides", "score", "real") and tour.panel.session.result is None:
+                if act not in ("slides", "score", "real", "serial") and tour.panel.session.result is None:
                     demo_view.show_in(tour.panel, folder / "case")
                 make()
         tour.viewer.close()

@@ -67,6 +67,23 @@ def test_score_in_words() -> None:
     assert view.disclaimer == "For research use only; not for diagnosis."
 
 
+def test_what_stands_beside_the_call() -> None:
+    alone = dict(score_view(handmade.report()).others)
+    assert alone["Tumour area"] == "3+ 15 %, 2+ 20 %, 1+ 25 %, 0 40 %"
+    assert "only the cells" in alone["Scorers"]
+    values = handmade.report().to_dict()
+    values["paper"] = {"score": "3+", "coverage": {"3+": 15}, "n_patches": 1234}
+    values["agreement"] = {
+        "cells-patches": {"scores": {"cells": "2+", "patches": "3+"}, "fraction_agreeing": 0.614},
+        "cells-pixels": {"scores": {"cells": "2+", "pixels": None}, "fraction_agreeing": None},
+    }
+    beside = dict(score_view(type(handmade.report()).model_validate(values)).others)
+    assert beside["Paper's rule"] == "3+ (strongest of 1,234 patches)"
+    assert beside["Cells, patches"] == "2+ and 3+: differ; same class on 61 % of the area"
+    assert beside["Cells, pixels"] == "2+ and not scorable: differ; no area in common"
+    assert "Scorers" not in beside
+
+
 def test_confirmed_area_is_not_provisional() -> None:
     assert score_view(handmade.report(flags=[])).heading == "Score of the program"
 

@@ -340,7 +340,8 @@ class ScoreController:
             self.session.live, word = None, view.report.reader
             self.session.signed = "" if word is None else word.score or "not scorable"
             self.session.refit = view.refit
-            self.session.settings = replace(self.session.settings, forget_area=False)
+            rule = view.report.call.rule.name  # a case keeps its guideline until a person chooses another
+            self.session.settings = replace(self.session.settings, forget_area=False, rule=rule)
             self.session.result = view
             self.canvas.show_result(view)
             if view.refit is not None and view.refit.changed:

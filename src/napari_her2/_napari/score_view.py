@@ -109,6 +109,7 @@ class ScoreView:
     banners: tuple[str, ...]
     flags: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
+    others: tuple[tuple[str, str], ...]
     disclaimer: str
 
 
@@ -130,6 +131,7 @@ def score_view(report: Report) -> ScoreView:
         banners=_banners(report),
         flags=tuple(FLAG_WORDS.get(flag, flag.replace("_", " ")) for flag in call.flags),
         facts=_facts(report),
+        others=_others(report),
         disclaimer=report.disclaimer,
     )
 
@@ -201,6 +203,29 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     facts.append(("Tissue", f"{report.qc.tissue_mm2:.2f} mm²"))
     facts.append(("H&E to IHC", _mapping(report)))
     return tuple(facts)
+
+
+def _others(report: Report) -> tuple[tuple[str, str], ...]:
+    """Return what stands beside the call: the paper's rule, the area of each class, the scorers in pairs."""
+    rows = []
+    if report.paper is not None:
+        n = report.paper.n_patches
+        rows.append(("Paper's rule", f"{report.paper.score or 'no score'} (strongest of {n:,} patches)"))
+    if report.coverage:
+        shares = (
+            f"{score} {number(share)} %" for score, share in sorted(report.coverage.items(), reverse=True)
+        )
+        rows.append(("Tumour area", ", ".join(shares)))
+    for pair in report.agreement.values():
+        one, other = pair.scores
+        said = [pair.scores[name] or "not scorable" for name in (one, other)]
+        same = "agree" if said[0] == said[1] else "differ"
+        share = pair.fraction_agreeing
+        area = "no area in common" if share is None else f"same class on {100 * share:.0f} % of the area"
+        rows.append((f"{one.capitalize()}, {other}", f"{said[0]} and {said[1]}: {same}; {area}"))
+    if not report.agreement:
+        rows.append(("Scorers", "only the cells were scored; engine Transformer or Both adds the models"))
+    return tuple(rows)
 
 
 def _left_out(report: Report) -> str:

@@ -15,7 +15,7 @@ from magicgui.widgets import (
     SpinBox,
 )
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_her2._napari.widgets.parts import label
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_her2.tissue import Piece
 
-__all__ = ["IshCard", "PiecesList", "SpecimenCard"]
+__all__ = ["IshCard", "PiecesList", "SpecimenCard", "TissueRow"]
 
 SITES = {"not given": None, "primary": "primary", "metastasis": "metastasis"}
 ADEQUATE = {"not given": None, "adequate": True, "not adequate": False}
@@ -38,6 +38,38 @@ ROLES = (
     ("duplicate", "second level of the same block"),
     ("ignore", "leave out"),
 )
+
+
+TISSUES = {
+    ("breast", ""): ("Breast", "asco-cap-breast-2023"),
+    ("stomach", "resection"): ("Stomach or gastro-oesophageal junction, resection", "gastric-resection"),
+    ("stomach", "biopsy"): ("Stomach or gastro-oesophageal junction, biopsy", "gastric-biopsy"),
+}
+"""What is under the microscope, and the guideline that it asks for."""
+
+
+class TissueRow(QWidget):
+    """Tissue and specimen; choosing one picks the guideline."""
+
+    picked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.choice = QComboBox()
+        for words, rule in TISSUES.values():
+            self.choice.addItem(words, rule)
+        self.choice.setToolTip("Picks the guideline: breast, or stomach with its own rules for biopsies")
+        self.choice.setMinimumContentsLength(12)
+        self.choice.setPlaceholderText("another guideline was chosen")
+        self.choice.activated.connect(lambda _: self.picked.emit(self.choice.currentData()))
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(label("Tissue", "small"))
+        line.addWidget(self.choice, 1)
+
+    def show_rule(self, rule: str) -> None:
+        """Show the tissue of a guideline; none where the guideline belongs to no tissue."""
+        self.choice.setCurrentIndex(self.choice.findData(rule))
 
 
 class SpecimenCard(QCollapsible):

@@ -45,6 +45,8 @@ class ResultBox(Section):
         self.flags_grid = QGridLayout(self.flags)
         self.facts = QWidget()
         self.facts_grid = QGridLayout(self.facts)
+        self.others = QWidget()
+        self.others_grid = QGridLayout(self.others)
         self._lay_out()
 
     def show_nothing(self, why: str = "") -> None:
@@ -77,7 +79,7 @@ class ResultBox(Section):
         self.inner.addLayout(head)
         for widget in (self.banners, self.reason):
             self.inner.addWidget(widget)
-        for grid in (self.path_grid, self.flags_grid, self.facts_grid):
+        for grid in (self.path_grid, self.flags_grid, self.facts_grid, self.others_grid):
             grid.setContentsMargins(0, 0, 0, 0)
             grid.setHorizontalSpacing(8)
             grid.setVerticalSpacing(3)
@@ -92,6 +94,7 @@ class ResultBox(Section):
             ("How the guideline decided", self.path),
             ("Tumour cells by class", self.bars),
             ("Confidence in each score", self.alternatives),
+            ("Beside it: other views of the same staining", self.others),
             ("Please note", self.flags),
             ("Figures", self.facts),
         )
@@ -134,6 +137,9 @@ class ResultBox(Section):
         _fill(self.flags_grid, [(label("•"), label(flag, wrap=True)) for flag in flags])
         self.confidence.setText(
             "  ·  ".join(f"{score} {100 * p:.0f} %" for score, p in view.alternatives if p)
+        )
+        _fill(
+            self.others_grid, [(label(name, "small"), label(value, wrap=True)) for name, value in view.others]
         )
         _fill(
             self.facts_grid,

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_her2._napari.widgets.card import PiecesList, SpecimenCard
+from napari_her2._napari.widgets.card import PiecesList, SpecimenCard, TissueRow
 from napari_her2._napari.widgets.parts import Section, label, restyle, shown
 
 if TYPE_CHECKING:
@@ -130,6 +130,9 @@ class SlidesBox(Section):
         self.pieces = PiecesList()
         self.pieces.changed.connect(lambda roles: self.changed.emit({"pieces": roles}))
         self.body.addWidget(self.pieces)
+        self.tissue = TissueRow()
+        self.tissue.picked.connect(lambda rule: self.changed.emit({"rule": rule}))
+        self.body.addWidget(self.tissue)
         self.card = SpecimenCard()
         self.card.changed.connect(lambda values: self.changed.emit({"specimen": values}))
         self.body.addWidget(self.card)
@@ -154,7 +157,10 @@ class SlidesBox(Section):
         for button in (self.open_button, self.case_button):
             button.setEnabled(not session.busy)
         self.pieces.show_pieces(() if session.prepared is None else session.prepared.pieces)
-        self.card.setVisible(session.ihc is not None)
+        self.tissue.show_rule(session.settings.rule)
+        self.tissue.setEnabled(not session.busy)
+        for row in (self.tissue, self.card):
+            row.setVisible(session.ihc is not None)
 
     def _choose_files(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "H&E and IHC slide", "", FILTER)
