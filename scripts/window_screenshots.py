@@ -275,7 +275,7 @@ def serial(tour: Tour, scratch: Path) -> None:
     dock = open_dock(tour.viewer, LINKED)
     tour.wait(lambda: dock.shared.found is not None)
     height, width = tour.panel.session.ihc.size_um
-    tour.control.canvas.go((0.5 * height, 0.45 * width), 0.12)
+    tour.control.canvas.go((0.45 * height, 0.4 * width), 0.1)
     demo_view.settle()
     dock.point_at((0.5 * height, 0.5 * width))
     tour.panel.studio.hud.hover((0.5 * height, 0.5 * width))

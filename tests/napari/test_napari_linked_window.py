@@ -11,7 +11,8 @@ from tests.napari import handmade
 from tests.napari.windows import open_in, wait
 
 from napari_her2._napari.preparing import Prepared
-from napari_her2._napari.widgets.arrange import LINKED, open_dock
+from napari_her2._napari.roi import Ring
+from napari_her2._napari.widgets.arrange import LINKED, NAVIGATOR, open_dock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,3 +145,19 @@ def test_ruler_circle_and_read_out(panel: Any, viewer: Any, case: Path, qtbot: A
     assert not panel.controller.canvas.layer("cells").visible
     panel.studio.hud.switch_circle()
     assert "in view" in glass._lines[1]
+
+
+def test_navigator_shows_the_case_in_small(panel: Any, viewer: Any, case: Path) -> None:
+    open_in(panel, case)
+    dock = open_dock(viewer, NAVIGATOR)
+    wait(lambda: dock.small is not None)
+    assert set(dock.small.maps) == {"heat"} - ({"heat"} if panel.session.mapping is None else set())
+    assert len(dock.areas) == len(panel.session.outlines.get("ihc", ()))
+    plain = dock.picture.grab().toImage()
+    panel.controller.canvas.fill_drawing([Ring("ihc", SQUARE)])
+    assert len(dock.areas) == 1
+    np.testing.assert_allclose(dock.areas[0], SQUARE)
+    assert dock.picture.grab().toImage() != plain, "what a person draws is seen in small at once"
+    dock.switches["tumour"].click()
+    wait(lambda: True)
+    viewer.window.remove_dock_widget(dock.parent())

@@ -14,6 +14,8 @@ __all__ = [
     "cancel",
     "clear_tumour",
     "confirm_tumour",
+    "count_in_circle",
+    "draw_on_either",
     "draw_tumour",
     "exclude_field",
     "faintest_cells",
@@ -28,6 +30,7 @@ __all__ = [
     "overlay",
     "previous_case",
     "previous_field",
+    "ruler",
     "run",
     "set_pairs",
     "show_help",
@@ -178,6 +181,21 @@ def set_pairs() -> None:
     _on(LINKED, "switch_pairs")
 
 
+def draw_on_either() -> None:
+    """Draw the tumour area on either slide of the linked view, and back."""
+    _on(LINKED, "switch_drawing")
+
+
+def ruler() -> None:
+    """Measure with the mouse, and back."""
+    _hud("switch_ruler")
+
+
+def count_in_circle() -> None:
+    """Count cells in a circle under the cursor, or in the view."""
+    _hud("switch_circle")
+
+
 def next_field() -> None:
     """Go to the next field of the review."""
     _review("step", 1)
@@ -222,6 +240,12 @@ def _on(name: str, act: str, *what: Any) -> None:
     dock = _dock(name)
     if dock is not None:
         getattr(dock, act)(*what)
+
+
+def _hud(act: str) -> None:
+    panel = _dock(PANEL)
+    if panel is not None:
+        getattr(panel.studio.hud, act)()
 
 
 def _review(act: str, *what: Any) -> None:

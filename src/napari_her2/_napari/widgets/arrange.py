@@ -6,13 +6,23 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 
-__all__ = ["HELP", "LINKED", "PARTS_DOCK", "QUEUE", "bring_layer_docks", "open_dock", "put_layer_docks_away"]
+__all__ = [
+    "HELP",
+    "LINKED",
+    "NAVIGATOR",
+    "PARTS_DOCK",
+    "QUEUE",
+    "bring_layer_docks",
+    "open_dock",
+    "put_layer_docks_away",
+]
 
 PLUGIN = "napari-her2"
 LINKED = "Linked H&E ↔ IHC view"
 QUEUE = "Review queue"
 PARTS_DOCK = "Analyse parts"
 HELP = "HER2 help"
+NAVIGATOR = "Navigator"
 PANEL_PX = 385
 """Width of the case panel with its frame."""
 
@@ -21,7 +31,11 @@ AREAS = {
     "HER2 worklist": Qt.DockWidgetArea.BottomDockWidgetArea,
     QUEUE: Qt.DockWidgetArea.BottomDockWidgetArea,
     PARTS_DOCK: Qt.DockWidgetArea.LeftDockWidgetArea,
+    NAVIGATOR: Qt.DockWidgetArea.LeftDockWidgetArea,
 }
+TABBED = {NAVIGATOR: 0, PARTS_DOCK: 1}
+"""Docks that share the place of napari's layer controls (0) or layer list (1)."""
+LAYERS_PX = 290
 
 
 def open_dock(viewer: Any, name: str, *_: Any) -> Any:
@@ -33,8 +47,8 @@ def open_dock(viewer: Any, name: str, *_: Any) -> Any:
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     if area is not None and window.dockWidgetArea(dock) != area:
         window.addDockWidget(area, dock)
-        if name == PARTS_DOCK:
-            window.tabifyDockWidget(_layer_docks(viewer)[1], dock)
+        if name in TABBED and _layer_docks(viewer)[TABBED[name]].isVisible():
+            window.tabifyDockWidget(_layer_docks(viewer)[TABBED[name]], dock)
     dock.show()
     dock.raise_()
     if name == LINKED:
@@ -59,6 +73,8 @@ def put_layer_docks_away(viewer: Any) -> list[Any]:
 
 def bring_layer_docks(viewer: Any, docks: list[Any]) -> None:
     """Show docks again that were put away, unless the window is closing."""
-    if viewer.window._qt_window.isVisible():
+    window = viewer.window._qt_window
+    if window.isVisible():
         for dock in docks:
             dock.show()
+        window.resizeDocks(docks, [LAYERS_PX] * len(docks), Qt.Orientation.Horizontal)

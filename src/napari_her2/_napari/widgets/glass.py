@@ -163,14 +163,22 @@ class Glass(QWidget):
         row, col = camera.center[-2:]
         return (float(row), float(col)), float(camera.zoom)
 
+    def press_at(self, place: Place) -> None:
+        """Begin with the tool at a place."""
+        self._taken = self._hand is not None and self._hand.press(place, REACH_PX / self._view()[1])
+
+    def drag_to(self, place: Place) -> None:
+        """Go on with the tool to a place."""
+        if self._hand is not None and self._taken:
+            self._hand.drag(place)
+
     def mousePressEvent(self, event: Any) -> None:
         """Begin a drag of the tool, or of the slide."""
         if self._hand is None or event.button() != Qt.MouseButton.LeftButton:
             event.ignore()
             return
-        at = event.position()
-        self._pressed, self._moved = at, False
-        self._taken = self._hand.press(self.in_world(at), REACH_PX / self._view()[1])
+        self._pressed, self._moved = event.position(), False
+        self.press_at(self.in_world(self._pressed))
 
     def mouseMoveEvent(self, event: Any) -> None:
         """Drag with the tool, else move the slide; without a button, tell where the mouse is."""
@@ -182,7 +190,7 @@ class Glass(QWidget):
         away = at - self._pressed
         self._moved |= abs(away.x()) + abs(away.y()) >= QApplication.startDragDistance() // 2
         if self._moved and self._taken:
-            self._hand.drag(self.in_world(at))
+            self.drag_to(self.in_world(at))
         elif self._moved:
             (row, col), zoom = self._view()
             self.viewer.scene.camera.center = (0.0, row - away.y() / zoom, col - away.x() / zoom)
