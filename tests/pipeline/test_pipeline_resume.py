@@ -185,22 +185,28 @@ def test_a_slide_that_goes_away_costs_nothing_that_was_done(slide_path: Path, tm
         assert first.done >= done
 
 
+@pytest.mark.parametrize("trouble", [(28, "No space left on device"), (30, "Read-only file system")])
 @pytest.mark.parametrize("task", ["classify", "segment"])
-def test_a_full_disk_costs_nothing_that_was_done(
-    task: str, slide_path: Path, whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_disk_that_is_full_or_closed_in_mid_run_costs_nothing_that_was_done(
+    task: str,
+    trouble: tuple[int, str],
+    slide_path: Path,
+    whole: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sync, left = os.fsync, [12]
 
     def full(number: int) -> None:
         left[0] -= 1
         if left[0] < 0:
-            raise OSError(28, "No space left on device")
+            raise OSError(*trouble)
         sync(number)
 
     with open_slide(slide_path) as slide:
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", full)
-            with pytest.raises(OutputError, match="No space left"):
+            with pytest.raises(OutputError, match=trouble[1]):
                 drain(steps(task, slide, tmp_path, tmp_path / "log"))
         again = drain(steps(task, slide, tmp_path, tmp_path / "log"))
     equal(whole[task][0][0], again)
