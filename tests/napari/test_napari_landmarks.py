@@ -226,3 +226,24 @@ def test_pairs_against_the_others_are_told(tmp_path: Path) -> None:
     wrong = Landmarks.of(HE, HE + np.array([(0, 0), (0, 0), (0, 0), (0, 300.0)]))
     found = bend(Ground(mapping=base, used=Landmarks.of(), base=base), wrong)
     assert found.against.tolist() == [False, False, False, True]
+
+
+def test_pairs_set_while_reading_blind_outlive_the_reveal(case: Path) -> None:
+    handmade.mapping().save(case / "mapping.json")
+    desk = Desk()
+    desk.control.blind.wanted = True
+    desk.control.open([case])
+    assert desk.session.result is None
+    assert desk.session.unread is not None
+    control = LandmarkControl(desk.control, AtOnce())
+    control.point("he", HE[0])
+    control.point("ihc", HE[0] + AWAY)
+    bent = desk.session.refit
+    assert bent is not None
+    desk.control.blind.wanted = False
+    desk.control.show_case(desk.session.unread)
+    assert desk.session.result is not None
+    assert desk.session.refit is bent
+    assert desk.session.outdated
+    desk.worklist.close()
+    desk.control.close()

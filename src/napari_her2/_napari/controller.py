@@ -336,17 +336,21 @@ class ScoreController:
 
     def show_case(self, view: CaseView) -> None:
         """Show a finished case, or as much of it as this reader may see."""
-        if not self._closed and not self.blind.covers(view):
+        if self._closed:
+            return
+        now = self.session.refit  # pairs set while the case was read blind are newer than the view
+        self.session.refit = now if now is not None and now.ground.mapping is view.mapping else view.refit
+        if not self.blind.covers(view):
             self.session.live, word = None, view.report.reader
             self.session.signed = "" if word is None else word.score or "not scorable"
-            self.session.refit = view.refit
             rule = view.report.call.rule.name  # a case keeps its guideline until a person chooses another
             self.session.settings = replace(self.session.settings, forget_area=False, rule=rule)
             self.session.result = view
             self.canvas.show_result(view)
-            if view.refit is not None and view.refit.changed:
-                self.canvas.remap(view.refit.mapping.affine_um, view.refit.outlines)
             self.tumour.drawn()
+        refit = self.session.refit
+        if refit is not None and refit.changed:
+            self.remap(refit)
 
     def load(self, folder: Path, known: opening.Known = opening.NONE) -> Steps[_Opened]:
         """Read a finished case and open its slides, for :meth:`take`; for a background thread."""
