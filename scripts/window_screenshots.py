@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from PIL import Image
 
 import napari
@@ -176,6 +177,7 @@ def draw(tour: Tour, dock: Any) -> None:
     tour.save("tour_drawn.png")
     tour.panel.view_box.layers["heat"].click()
     tour.control.tumour.clear()
+    tour.viewer.layers.selection.active = tour.control.canvas.layer("ihc")
 
 
 def field(tour: Tour) -> None:
@@ -269,6 +271,8 @@ def serial(tour: Tour, scratch: Path) -> None:
         tour.control.swap()
     for role in ("he", "ihc"):
         tour.control.give_um_per_px(role, HER2ST_UM)
+    for told in tour.viewer.window._qt_viewer.findChildren(NapariQtNotification):
+        told.close()  # units differ while only one of the slides has its size
     tour.control.change(case_folder=scratch / "cases" / "her2st")
     tour.control.align()
     tour.wait(lambda: not tour.panel.session.busy)

@@ -187,7 +187,7 @@ def test_what_lies_under_the_cursor() -> None:
     probe = Probe(cells=CellIndex.of(cells, 0.5), he=(he, cover(he_grid)), ihc=(ihc, cover(ihc_grid)))
     assert probe.at_ihc((50.0, 53.0)) == (
         "cell 3+ · membrane 90 % · 0.61 OD · 1.9 µm wide",
-        "patch 2+:  0 10 %  1+ 20 %  2+ 60 %  3+ 10 %",
+        "patch 2+ (0: 10 %, 1+: 20 %, 2+: 60 %, 3+: 10 %)",
     )
     assert (
         probe.at_ihc((50.0, 70.0))[0]

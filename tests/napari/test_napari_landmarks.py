@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HE = np.array([(300.0, 400.0), (700.0, 1500.0), (1200.0, 500.0), (1100.0, 1400.0)])
+NONE = Landmarks.of()
 AWAY = np.array((60.0, 0.0))
 SQUARE = np.array([(200.0, 200.0), (200.0, 400.0), (400.0, 400.0), (400.0, 200.0)])
 
@@ -226,6 +227,13 @@ def test_pairs_against_the_others_are_told(tmp_path: Path) -> None:
     wrong = Landmarks.of(HE, HE + np.array([(0, 0), (0, 0), (0, 0), (0, 300.0)]))
     found = bend(Ground(mapping=base, used=Landmarks.of(), base=base), wrong)
     assert found.against.tolist() == [False, False, False, True]
+    loose = handmade.mapping(error_um=40.0)
+    alike = Landmarks.of(HE, HE + np.array([(2, 0), (3, 1), (2, -1), (2, 1.0)]))
+    assert not bend(Ground(mapping=loose, used=NONE, base=loose), alike).against.any()
+    odd = alike.moved(3, ihc_px=alike.ihc_px[3] + np.array((80.0, 0.0)))
+    found = bend(Ground(mapping=loose, used=NONE, base=loose), odd)
+    assert found.left_out_um[3] < 120, "within three stated errors"
+    assert found.against.tolist() == [False, False, False, True], "and yet unlike the others"
 
 
 def test_pairs_set_while_reading_blind_outlive_the_reveal(case: Path) -> None:

@@ -79,8 +79,8 @@ def _ihc_patch(found: tuple[PatchTable, Cover] | None, place_um: Place) -> str:
     shares = [float(getattr(table, f"p{k}")[at]) for k in range(len(SCORES))]
     if not np.isfinite(shares).all():
         return ""
-    parts = "  ".join(f"{score} {100 * share:.0f} %" for score, share in zip(SCORES, shares, strict=True))
-    return f"patch {table.score[at] or 'not scored'}:  {parts}"
+    parts = ", ".join(f"{score}: {100 * share:.0f} %" for score, share in zip(SCORES, shares, strict=True))
+    return f"patch {table.score[at] or 'not scored'} ({parts})"
 
 
 def _he_patch(found: tuple[PatchTable, Cover] | None, place_um: Place) -> str:

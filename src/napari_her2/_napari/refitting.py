@@ -30,6 +30,10 @@ WITHOUT: Final = "mapping_without_landmarks.json"
 THROUGH: Final = "mapping.json"
 SAME_PX: Final = 2e-3
 """Pairs closer than this are the same: the CSV keeps three digits."""
+ODD: Final = 5.0
+ODD_UM: Final = 10.0
+ODD_FROM: Final = 4
+"""Of four pairs on, one is odd that is off by five times the median of all, and by more than a nucleus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,9 +92,10 @@ class Refit:
 
     @property
     def against(self) -> NDArray[np.bool_]:
-        """Which pairs lie more than three stated errors from where the others put them."""
+        """Which pairs the others contradict: off by three stated errors, or by far more than they are."""
         stated = self.ground.base.local_error_um(self.landmarks.he_px, "he")
-        return np.asarray(self.left_out_um > 3 * stated)
+        odd = max(ODD_UM, ODD * float(np.median(self.left_out_um))) if len(stated) >= ODD_FROM else np.inf
+        return np.asarray(self.left_out_um > np.minimum(3 * stated, odd))
 
 
 def same_pairs(one: Landmarks, other: Landmarks) -> bool:

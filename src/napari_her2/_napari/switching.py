@@ -23,6 +23,8 @@ __all__ = ["Switches"]
 SLIDES: Final = ("he", "ihc", "tumour", "stain", "warped")
 """Keys of what is looked at itself; all others lie over it."""
 
+OUTLINE_OPACITY, OUTLINE_DIMMED = 0.9, 0.3
+
 
 class Switches(ABC):
     """The part of the canvas that shows and hides; see :class:`~napari_her2._napari.canvas.CaseCanvas`."""
@@ -114,6 +116,12 @@ class Switches(ABC):
             if layer is not None:
                 hidden = beside and (self._how == "over" or self._linked)
                 layer.visible = self._outlines_on and not hidden
+
+    def dim_outlines(self, dimmed: bool) -> None:
+        """Let the proposed area step back behind one that a person drew."""
+        for layer in map(self.layer, ("outline", "outline_he")):
+            if layer is not None:
+                layer.opacity = OUTLINE_DIMMED if dimmed else OUTLINE_OPACITY
 
     def overlay_layers(self) -> list[Any]:
         """Return all of our layers that lie over the slides."""

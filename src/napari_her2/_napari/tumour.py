@@ -78,6 +78,7 @@ class TumourControl:
                 mm2=mm2_of(on_one_slide(rings, mapping)) if counted else 0.0,
             ),
         )
+        self.canvas.dim_outlines(bool(counted))
         if mapping is not None and not self._carrying and (rings or before != Tumour()):
             self._carrying = True  # the layer that is added here tells of itself
             self.canvas.show_carried([carried(ring, mapping) for ring in self._drawn()])

@@ -39,6 +39,7 @@ class PairsView:
     ) -> None:
         self.control, self.session = control, control.session
         self._glasses, self._place = glasses, place
+        self._guessed: Glass | None = None
         self.pane = PairsPane(control)
         self.pane.hide()
         events = control.state.events
@@ -97,6 +98,9 @@ class PairsView:
     def _show_guess(self) -> None:
         """Show how far the partner of a pair that was begun may lie from where it is expected."""
         begun, mapping = self.control.state.begun, self.session.mapping
+        if self._guessed is not None:
+            self._guessed.show_ring(None)
+            self._guessed = None
         if begun is None or mapping is None or not self.on:
             return
         other: SlideRole = "ihc" if begun.side == "he" else "he"
@@ -105,7 +109,8 @@ class PairsView:
             row, col = to_world([begun.partner_px])[0]
             error = float(mapping.local_error_um([begun.place_px], begun.side)[0])
             inside = bool(mapping.inside([begun.place_px], begun.side)[0])
-            self._glasses[other].show_ring(Ring((float(row), float(col)), error, inside))
+            self._guessed = self._glasses[other]
+            self._guessed.show_ring(Ring((float(row), float(col)), error, inside))
 
     def leave(self) -> None:
         """Take the marks away and hear of nothing any more."""
