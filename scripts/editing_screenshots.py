@@ -120,12 +120,10 @@ def tutorial(dock: Any, viewer: Any, middle: tuple[float, float], out: Path) -> 
     save(viewer, out / "tutorial_superpixels.png")
     suite.change({"tool": "move"})
     dock._turn("areas")
-    um = suite.case.target.um_per_px
 
     def draw(points: list[tuple[float, float]], name: str) -> None:
-        suite.areas._change(
-            "draw", [new_area(polygon_of(np.add(points, (row, col)) / um), name, "A. Reader")]
-        )
+        shape = polygon_of(np.add(points, middle) / um)
+        suite.areas._change("draw", [new_area(shape, name, "A. Reader")])
 
     draw([(-230, -250), (-230, 250), (230, 250), (230, -250)], "Reviewed")
     draw([(60, -180), (50, -60), (150, -40), (170, -170)], "Artefact")

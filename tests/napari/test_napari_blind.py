@@ -156,6 +156,8 @@ def test_docks_hide_and_show_it(viewer: Any, case: Path) -> None:
     assert panel.result.empty.isVisible() or panel.result.folded
     assert not panel.result.whole.isVisible()
     assert review.score.currentText() == ""
+    assert panel.review.queue_button.isEnabled()
+    assert "Score the case first" not in panel.review.words.text()
     assert not panel.export.page_button.isEnabled()
     edit = open_dock(viewer, "Correct masks")
     edit.start.start_button.click()

@@ -69,7 +69,7 @@ def test_score_in_words() -> None:
 
 def test_what_stands_beside_the_call() -> None:
     alone = dict(score_view(handmade.report()).others)
-    assert alone["Tumour area"] == "3+ 15 %, 2+ 20 %, 1+ 25 %, 0 40 %"
+    assert alone["Tumour area"].replace("\u00a0", " ") == "3+ 15 %, 2+ 20 %, 1+ 25 %, 0 40 %"
     assert "only the cells" in alone["Scorers"]
     values = handmade.report().to_dict()
     values["paper"] = {"score": "3+", "coverage": {"3+": 15}, "n_patches": 1234}

@@ -212,10 +212,9 @@ def _others(report: Report) -> tuple[tuple[str, str], ...]:
         n = report.paper.n_patches
         rows.append(("Paper's rule", f"{report.paper.score or 'no score'} (strongest of {n:,} patches)"))
     if report.coverage:
-        shares = (
-            f"{score} {number(share)} %" for score, share in sorted(report.coverage.items(), reverse=True)
-        )
-        rows.append(("Tumour area", ", ".join(shares)))
+        shares = sorted(report.coverage.items(), reverse=True)
+        words = ", ".join(f"{score} {number(share)} %" for score, share in shares)
+        rows.append(("Tumour area", words.replace("+ ", "+\u00a0").replace(" %", "\u00a0%")))
     for pair in report.agreement.values():
         one, other = pair.scores
         said = [pair.scores[name] or "not scorable" for name in (one, other)]

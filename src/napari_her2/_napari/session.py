@@ -92,7 +92,7 @@ class OpenSlide:
         um = self.um_per_px
         size = f"{self.shape[1]:,} x {self.shape[0]:,} px"
         pixel = "pixel size unknown" if um is None else f"{um:.4g} µm/px"
-        return f"{size}  ·  {pixel}  ·  {STAIN_WORDS[self.stain]}"
+        return f"{size} · {pixel} · {STAIN_WORDS[self.stain]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ PLACES: Final[dict[str, str]] = {
     LINKED: "Linked view",
     REVIEW: "Review queue",
     WORKLIST: "Worklist",
-    PAINT: "Correct masks: while the edit window is the active layer",
+    PAINT: "Correct masks (edit window)",
 }
 """Where a shortcut acts: while that dock is open."""
 

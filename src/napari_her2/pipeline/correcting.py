@@ -178,8 +178,9 @@ def _people(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _short(edit: Mapping[str, Any]) -> str:
     acts = sum(one["acts"] for one in edit["by"])
-    changed = f" ({edit['changed_cells']} cells)" if "changed_cells" in edit else ""
-    return f"{WHAT[str(edit['what'])]}, {acts} acts{changed}" if acts else WHAT[str(edit["what"])]
+    changed = f" ({edit['changed_cells']} cells count otherwise)" if "changed_cells" in edit else ""
+    times = f", {acts} act{'s' * (acts != 1)}" if acts else ""
+    return f"{WHAT[str(edit['what'])]}{times}{changed}"
 
 
 WHAT: Final[dict[str, str]] = {
@@ -223,6 +224,5 @@ def corrected_areas(
         gained += np.bincount(person, minlength=256) - np.bincount(model[chosen], minlength=256)
     mm2 = um_per_px**2 / 1e6
     return {
-        score: max(area + float(gained[RASTER_LABELS[score]]) * mm2, 0.0)
-        for score, area in areas_mm2.items()
+        score: max(area + float(gained[RASTER_LABELS[score]]) * mm2, 0.0) for score, area in areas_mm2.items()
     }

@@ -32,8 +32,9 @@ AREAS = {
     QUEUE: Qt.DockWidgetArea.BottomDockWidgetArea,
     PARTS_DOCK: Qt.DockWidgetArea.LeftDockWidgetArea,
     NAVIGATOR: Qt.DockWidgetArea.LeftDockWidgetArea,
+    HELP: Qt.DockWidgetArea.LeftDockWidgetArea,
 }
-TABBED = {NAVIGATOR: 0, PARTS_DOCK: 1}
+TABBED = {NAVIGATOR: 0, PARTS_DOCK: 1, HELP: 1}
 """Docks that share the place of napari's layer controls (0) or layer list (1)."""
 LAYERS_PX = 290
 

@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
     from napari_her2._napari.faint import FaintCell, FaintPicture
 
-__all__ = ["FaintBox"]
+__all__ = ["FaintBox", "untinted"]
 
 SIDE_PX = 112
 MARKS = {"0": "✗ 0", "1+": "✓ 1+", "out": "left out", "": ""}
+
+
+def untinted(picture: QPixmap) -> QIcon:
+    """Return a picture that keeps its colours while it is chosen: Qt would tint the tissue blue."""
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)
+    return icon
 
 
 class FaintBox(QWidget):
@@ -46,7 +53,7 @@ class FaintBox(QWidget):
         self.unstained.clicked.connect(lambda: self.judged.emit(False))
         key = spoken(key_of("review", "faintest"))
         line = QHBoxLayout()
-        line.addWidget(label(f"40x, 40 µm across, the faintest first; {key} for the next", "small"), 1)
+        line.addWidget(label(f"40x, the faintest first; {key} for the next", "small", wrap=True), 1)
         line.addWidget(self.stained)
         line.addWidget(self.unstained)
         whole = QVBoxLayout(self)
@@ -69,7 +76,7 @@ class FaintBox(QWidget):
             )
             item.setData(Qt.ItemDataRole.UserRole, cell.number)
             if cell.number in self._pictures:
-                item.setIcon(QIcon(self._pictures[cell.number]))
+                item.setIcon(untinted(self._pictures[cell.number]))
             if cell.number == shown:
                 self.cells.setCurrentRow(row)
         for button in (self.stained, self.unstained):
@@ -84,4 +91,4 @@ class FaintBox(QWidget):
         for row in range(self.cells.count()):
             item = self.cells.item(row)
             if item.data(Qt.ItemDataRole.UserRole) == picture.number:
-                item.setIcon(QIcon(self._pictures[picture.number]))
+                item.setIcon(untinted(self._pictures[picture.number]))

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QVBoxLayout
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout
 
 from napari_her2._napari.shortcuts import PLACES, SHORTCUTS, spoken
 from napari_her2._napari.widgets.docked import Docked
@@ -20,7 +20,7 @@ __all__ = ["HelpDock"]
 
 WIDTH_PX = 340
 PALETTE = "Ctrl+Shift+P"
-PALETTE_TITLE = "Without a key, in the command palette"
+PALETTE_TITLE = "Without a key"
 
 
 class HelpDock(Docked):
@@ -44,8 +44,11 @@ class HelpDock(Docked):
         self.nothing = label("Nothing of that name.", "small")
         self.nothing.hide()
         whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 6, 0, 0)
-        whole.addWidget(self.search)
+        whole.setContentsMargins(0, 0, 0, 0)
+        line = QHBoxLayout()
+        line.setContentsMargins(8, 6, 8, 2)
+        line.addWidget(self.search)
+        whole.addLayout(line)
         whole.addWidget(scrolled((head, *(box for box, _ in self.sections.values()), self.nothing), 6), 1)
         whole.addWidget(label(DISCLAIMER, "footer"), 0, Qt.AlignmentFlag.AlignHCenter)
         self.setMinimumWidth(WIDTH_PX)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton
 
+from napari_her2._napari.blind import HIDDEN
 from napari_her2._napari.widgets.parts import Section, label
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class ReviewBox(Section):
 
     def show_session(self, session: Session) -> None:
         """Show whether the case is signed."""
-        done = session.result is not None
+        done = session.finished is not None
         self.queue_button.setEnabled(done)
         signed = f"Signed {session.signed}." if session.signed else "Not signed yet."
+        signed = HIDDEN if session.unread is not None else signed
         self.words.setText(signed if done else "Score the case first.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -26,7 +26,7 @@ from napari_her2._napari.session import Message
 from napari_her2._napari.shortcuts import key_of, spoken, with_key
 from napari_her2._napari.signing import Signature
 from napari_her2._napari.widgets.docked import Docked
-from napari_her2._napari.widgets.faint_box import FaintBox
+from napari_her2._napari.widgets.faint_box import FaintBox, untinted
 from napari_her2._napari.widgets.parts import label
 from napari_her2.vocabulary import SCORES
 
@@ -95,7 +95,7 @@ class ReviewDock(Docked):
         self.fields.setWordWrap(True)
         self.fields.setGridSize(QSize(2 * HALF_PX + 22, HALF_PX + 44))
         self.fields.itemClicked.connect(lambda item: self.control.go(item.data(Qt.ItemDataRole.UserRole)))
-        self.done, self.told = QProgressBar(), label("", "small")
+        self.done, self.told = QProgressBar(), label("", "small", wrap=True)
         self.done.setTextVisible(False)
         self.title, self.reasons = label("", "strong"), label("", "small", wrap=True)
         self.faint, self.faint_button = FaintBox(), QPushButton("Faintest cells")
@@ -115,7 +115,7 @@ class ReviewDock(Docked):
         left = QVBoxLayout()
         progress = QHBoxLayout()
         progress.addWidget(self.faint_button)
-        progress.addWidget(self.told)
+        progress.addWidget(self.told, 2)
         progress.addWidget(self.done, 1)
         left.addLayout(progress)
         left.addWidget(self.fields, 1)
@@ -160,12 +160,18 @@ class ReviewDock(Docked):
         self.reader.editingFinished.connect(self._set_reader)
         self.score.addItems([*reversed(SCORES), NOT_SCORABLE])
         self.score.setPlaceholderText("your score")
+        self.status.setPlaceholderText("HER2 status")
         self._suggested = self.score.currentText()
         self.score.currentTextChanged.connect(self._suggest_status)
         for name, words in STATUS_WORDS.items():
             self.status.addItem(words, name)
         self.reason = QLineEdit()
-        self.reason.setPlaceholderText("reason, if your score differs from the program's")
+        self.reason.setPlaceholderText("reason, if it differs")
+        self.reason.setToolTip("Asked for where your score differs from the program's")
+        self.reader.setMinimumWidth(80)
+        for box_ in (self.score, self.status):
+            box_.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box_.setMinimumContentsLength(9)
         self.sign_button = QPushButton("Sign")
         self.sign_button.setToolTip(
             "Writes your score into the report, beside the program's, and seals the case"
@@ -227,7 +233,7 @@ class ReviewDock(Docked):
         item.setToolTip("\n".join(field.reasons))
         item.setData(Qt.ItemDataRole.UserRole, field.number)
         if field.number in self._pictures:
-            item.setIcon(QIcon(self._pictures[field.number]))
+            item.setIcon(untinted(self._pictures[field.number]))
 
     def _suggest(self) -> None:
         """Begin with the score as it is after the verdicts, until the reader chooses."""
@@ -259,7 +265,7 @@ class ReviewDock(Docked):
         for row in range(self.fields.count()):
             item = self.fields.item(row)
             if item.data(Qt.ItemDataRole.UserRole) == picture.number:
-                item.setIcon(QIcon(self._pictures[picture.number]))
+                item.setIcon(untinted(self._pictures[picture.number]))
 
     def _reclass(self, _: int) -> None:
         name = self.classes.currentData()
@@ -298,6 +304,8 @@ class ReviewDock(Docked):
 
 
 def _told(field: Field | None, dock: ReviewDock) -> str:
+    if dock.session.unread is not None:
+        return "The fields are shown when you have signed."
     if field is None:
         key = spoken(key_of("review", "next"))
         return f"Click a field, or {key} for the first. Fields that could change the call come first."
