@@ -24,9 +24,9 @@ __all__ = ["Guided", "first_seen", "guide"]
 
 STEPS: Final = (4, 2, 1)
 """Of the lattices, in places of the grid; the model sees all of the first."""
-ROUNDS: Final = (2, 12)
+ROUNDS: Final = (2, 18)
 """How often the student learns anew on the later lattices; then all that is open is looked at."""
-PORTION: Final = 1 / 24
+PORTION: Final = 1 / 36
 LEAST_PORTION: Final = 32
 """What the model looks at before the student learns anew: of all patches, and at least (choice)."""
 TOLERANCE: Final = 0.0025
@@ -39,6 +39,10 @@ MOST_WRONG: Final = 0.02
 """Of the audit's sample; more, and the student is made more careful."""
 MOST_LOGIT: Final = 3.0
 RIDGE: Final = 1.0
+WAVES: Final = 100
+WAVE_LENGTH: Final = 0.64
+WAVE_HEIGHT: Final = 3.0
+"""Random waves over the features let a linear student bend (Rahimi and Recht 2007)."""
 FOLDS: Final = 5
 PRIOR: Final = 0.25
 """Weight of a patch of the first lattice that is wrong although the student was sure, on either side: what
@@ -195,7 +199,7 @@ class _State:
         self.logits = np.zeros(len(cells))
         spread = features.std(axis=0) if len(cells) else np.ones(features.shape[1])
         scaled = (features - features.mean(axis=0)) / np.maximum(spread, 1e-6) if len(cells) else features
-        self._fixed = np.column_stack([scaled, scaled**2]).astype(np.float64)
+        self._fixed = np.column_stack([scaled, scaled**2, _waves(scaled)]).astype(np.float64)
         coarsest = max(STEPS)
         together = np.bitwise_or(*cells.T) | coarsest
         self._stands_for = ((together & -together) ** 2).astype(np.float64)
@@ -318,6 +322,14 @@ class _Chance:
 
     def __call__(self, foretold: NDArray[np.float64]) -> NDArray[np.float64]:
         return _sigmoid(self.start + self.slope * foretold)
+
+
+def _waves(x: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Cosines of random combinations of features (n, k): (n, 100), the same for the same k."""
+    rng, k = np.random.default_rng(0), max(x.shape[1], 1)
+    turns = rng.normal(size=(x.shape[1], WAVES)) * WAVE_LENGTH / np.sqrt(k)
+    phase = rng.uniform(0, 2 * np.pi, WAVES)
+    return np.asarray(WAVE_HEIGHT * np.sqrt(2 / WAVES) * np.cos(x @ turns + phase))
 
 
 def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -55,7 +55,7 @@ def large_slide(work: Path, size_px: int) -> Path:
     return _written(work, f"tissue-{size_px}", size_px, drawing)
 
 
-def confined(work: Path, size_px: int, tumour: float = 0.15) -> Path:
+def confined(work: Path, size_px: int, tumour: float = 0.11) -> Path:
     """Return phantom H&E, tissue all over, in which tumour keeps to beds of a millimetre or so.
 
     That share of its patches holds carcinoma, by the phantom's own cells and not by a model. Phantoms
