@@ -48,9 +48,13 @@ def folded(widget: Any) -> bool:
 
 def clipped(widget: Any) -> list[str]:
     """Return the labels and buttons whose text has no room: of one line only, as the others wrap."""
-    from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel
+    from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel, QScrollArea
 
-    told = []
+    told = [
+        f"what scrolls is wider than its {area.viewport().width()} px"
+        for area in widget.findChildren(QScrollArea)
+        if area.isVisible() and area.widget().minimumSizeHint().width() > area.viewport().width()
+    ]
     for one in widget.findChildren(QLabel) + widget.findChildren(QAbstractButton):
         if not one.isVisible() or not one.text() or isinstance(one.parent(), QComboBox) or folded(one):
             continue
