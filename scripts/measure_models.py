@@ -1,6 +1,6 @@
 """Measure a trained model of the project on phantoms that training never draws, and note it in its spec.
 
-    python scripts/measure_models.py SPEC.json [--patches 600] [--seed 100] [--write]
+    python scripts/measure_models.py SPEC.json [--patches 600] [--seed 100] [--no-artefacts] [--write]
 
 Intervals are percentiles of 1000 draws of whole scenes. C is looked at by kind of tissue, L by how clear
 the majority is, M per class and at the outlines. With --write the figures go into the spec's `metrics`.
@@ -184,13 +184,17 @@ def main() -> None:
     parser.add_argument("spec", type=Path)
     parser.add_argument("--patches", type=int, default=600)
     parser.add_argument("--seed", type=int, default=100)
+    parser.add_argument(
+        "--no-artefacts", action="store_true", help="the same scenes without pen, folds and blur"
+    )
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     entry = find_model(str(given.spec))
     model, spec = entry.load(precision="bfloat16"), entry.spec
     task = phantom_task(spec)
+    wishes = Phantoms(artefacts=0) if given.no_artefacts else Phantoms()
     blocks = PhantomBlocks(
-        task, Phantoms(), seed=given.seed, size_px=spec.size_px, um_per_px=spec.um_per_px, split="test"
+        task, wishes, seed=given.seed, size_px=spec.size_px, um_per_px=spec.um_per_px, split="test"
     )
     found = MEASURES[task](model, blocks, given.patches)
     for name, (value, low, high, n) in found.items():
