@@ -70,7 +70,8 @@ class Tour:
         self.control = self.panel.controller
 
     def save(self, name: str) -> None:
-        """Write the whole window as a small PNG."""
+        """Write the whole window as a small PNG; layer controls may have made it taller in between."""
+        self.viewer.window.resize(*SIZE_PX)
         save(self.viewer, self.out / name)
 
     def wait(self, done: Any) -> None:
