@@ -139,3 +139,30 @@ def test_signature_needs_a_name(desk: Any, case: Path) -> None:
     desk.control.open([case])
     desk.review.sign(Signature(score="3+", her2_status="positive", reader=" "))
     assert "needs a name" in desk.session.message.text
+
+
+def test_verdicts_that_the_report_has_are_no_news_and_can_still_be_taken_back(desk: Any, case: Path) -> None:
+    from napari_her2._napari.live import with_live
+    from napari_her2.case import write_cells
+    from napari_her2.pipeline import judged_cells
+    from napari_her2.review import read_cell_verdicts
+
+    desk.control.open([case])
+    desk.review.go(desk.session.live.queue[0].number)
+    inside = desk.session.live.queue[0].cells
+    desk.review.judge("excluded")
+    live = desk.session.live
+    view = with_live(score_view(live.report), live)
+    assert view.heading == f"Provisional: tumour area not confirmed; with your verdicts on {inside} cells"
+    # as the next run leaves it: the table as it counts, and the one before verdicts
+    bundle = read_case(case)
+    plain, said = bundle.cells(), read_cell_verdicts(ReviewLog(bundle.files.review).entries)
+    write_cells(bundle.files.unjudged, plain)
+    write_cells(bundle.files.cells, judged_cells(plain, said, handmade.UM)[0])
+    desk.review.refresh()
+    assert desk.session.live.changed == 0
+    assert desk.session.live.report.percent == live.report.percent
+    ReviewLog(bundle.files.review).append({"act": "undo-cells"})
+    desk.review.refresh()
+    assert desk.session.live.changed == inside, "what is taken back differs from the report now"
+    assert desk.session.live.report.cells.evaluable == live.report.cells.evaluable + inside

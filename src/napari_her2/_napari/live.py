@@ -34,7 +34,7 @@ class LiveScore:
     report : Report
         Of the case, with call, percentages and status as they are after the verdicts; never written.
     changed : int
-        Cells about which a person's word differs from the program's.
+        Cells that count otherwise than in the report: verdicts that the last run knew are in its numbers.
     flips : tuple of Flip
         The least that would change the call, up and down.
     queue : tuple of Field
@@ -70,7 +70,7 @@ def read_live(folder: Path, reader: str, ish: dict[str, Any] | None = None) -> S
         If the case is damaged.
     """
     from napari_her2.case import read_case
-    from napari_her2.pipeline import recount
+    from napari_her2.pipeline import judged_cells, recount
     from napari_her2.review import (
         ReviewLog,
         read_cell_verdicts,
@@ -89,12 +89,17 @@ def read_live(folder: Path, reader: str, ish: dict[str, Any] | None = None) -> S
     report = _with_call(bundle.report, found.call, found.summary)
     return LiveScore(
         report=ish_report(report, ish),
-        changed=found.changed,
+        changed=_changed(judged_cells(table, said, um)[0], bundle.cells()),
         flips=what_would_flip(found.summary.counts, rule, clusters=clusters),
         queue=review_queue(table, um, rule, doubts=_doubts(bundle)),
         verdicts=read_field_verdicts(entries, reader or None),
         faint=faintest(table, _said_of(table, said, um), um) if _unresolved(bundle, found) else (),
     )
+
+
+def _changed(now: CellTable, reported: CellTable) -> int:
+    """Count the cells that count otherwise than in the report."""
+    return int(((now.class_code != reported.class_code) | (now.evaluable != reported.evaluable)).sum())
 
 
 def _said_of(table: CellTable, said: CellVerdicts, um_per_px: float) -> dict[int, str]:
@@ -211,5 +216,6 @@ def with_live(view: ScoreView, live: LiveScore | None) -> ScoreView:
     if live is None or not live.changed:
         return view
     score = live.report.call.score
-    heading = f"With your verdicts on {live.changed:,} cells"
+    said = f"ith your verdicts on {live.changed:,} cells"
+    heading = f"{view.heading}; w{said}" if live.report.provisional else f"W{said}"
     return replace(view, heading=heading, colour=COLOURS.get(score or "", "#888888"))

@@ -213,8 +213,8 @@ def _others(report: Report) -> tuple[tuple[str, str], ...]:
         rows.append(("Paper's rule", f"{report.paper.score or 'no score'} (strongest of {n:,} patches)"))
     if report.coverage:
         shares = sorted(report.coverage.items(), reverse=True)
-        words = ", ".join(f"{score} {number(share)} %" for score, share in shares)
-        rows.append(("Tumour area", words.replace("+ ", "+\u00a0").replace(" %", "\u00a0%")))
+        together = (f"{score} {number(share)} %".replace(" ", "\u00a0") for score, share in shares)
+        rows.append(("Tumour area", ", ".join(together)))
     for pair in report.agreement.values():
         one, other = pair.scores
         said = [pair.scores[name] or "not scorable" for name in (one, other)]
