@@ -8,6 +8,9 @@ from pathlib import Path
 
 from patch_network import Classifier, tell
 
+UM_PER_PX = 0.25
+"""Of the benchmark's slides."""
+
 
 class Wrapped:
     """The face that ``tile_prediction`` asks for."""
@@ -39,11 +42,14 @@ def main() -> None:
     model = Wrapped(Classifier(Path(spec)))
     facts = model.network.facts
     wsi = open_wsi(slide)
+    wanted = facts["um_per_px"] / UM_PER_PX
+    level = min(enumerate(wsi.properties.level_downsample), key=lambda pair: abs(pair[1] - wanted))[0]
     zs.pp.tile_tissues(
         wsi,
         facts["size_px"],
         mpp=facts["um_per_px"],
-        slide_mpp=0.25,
+        slide_mpp=UM_PER_PX,
+        ops_level=level,
         tissue_key=None,
         background_filter=False,
     )
