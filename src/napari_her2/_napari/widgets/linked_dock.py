@@ -372,6 +372,7 @@ class LinkedDock(Docked):
             viewer.mouse_move_callbacks.remove(self._mouse[side])
         for key in self._keys:
             self.viewer.bind_key(key, None, overwrite=True)
+        self.partner.keymap.clear()  # its keys hold the dock, and a job that ends later may hold the partner
         self.controller.canvas.turn(None)
         self._share(on=False)
         self.main_glass.show_ring(None)
