@@ -124,7 +124,12 @@ def test_a_second_run_gives_the_same_numbers(case: Path, tmp_path: Path, capsys:
     for name in ("he.ome.tif", "ihc.ome.tif"):
         (tmp_path / name).unlink()
     found = run(capsys, "case", "rerun", away, "--out", tmp_path / "again")
-    assert found == {"same": True, "differences": [], "versions_differ": False}
+    assert found == {
+        "same": True,
+        "differences": [],
+        "versions_differ": False,
+        "corrected_since": False,
+    }
     report = json.loads((away / "report.json").read_text())
     report["percent"]["3+"] = 99.0
     (away / "report.json").write_text(json.dumps(report))
