@@ -61,6 +61,7 @@ def report_dict(**changes: Any) -> dict[str, Any]:
             "needs_review": False,
             "reason": "tissue outlines and grey values agree",
         },
+        "unsure_band": None,
         "agreement": {},
         "qc": {"tissue_mm2": 0.6, "excluded_mm2": {"pen": 0.0}, "focus": 0.98, "stain_drift": 2.1},
         "models": [],

@@ -15,7 +15,7 @@ from napari_her2.errors import CaseError
 
 PROMISED = [
     "schema", "call", "percent", "percent_ci95", "cells", "her2_status", "ish", "specimen", "reader", "final",
-    "h_score", "coverage", "paper", "patches", "mapping", "agreement", "qc", "models", "provenance",
+    "h_score", "coverage", "paper", "patches", "mapping", "unsure_band", "agreement", "qc", "models", "provenance",
     "disclaimer",
 ]  # fmt: skip
 PROMISED_CALL = [
