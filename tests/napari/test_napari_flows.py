@@ -13,7 +13,7 @@ from tests.napari.windows import open_in, wait
 
 from napari_her2._napari import running
 from napari_her2._napari.preparing import Prepared
-from napari_her2._napari.widgets.arrange import LINKED, PARTS_DOCK, QUEUE, open_dock
+from napari_her2._napari.widgets.arrange import LINKED, NAVIGATOR, PARTS_DOCK, QUEUE, open_dock
 from napari_her2._napari.worker import refresher, spare_llvm, wait_until
 from napari_her2.case import read_case
 from napari_her2.events import Progress
@@ -148,6 +148,7 @@ def test_all_docks_open_and_close_without_a_trace(viewer: Any, case: Path) -> No
         PARTS_DOCK,
         QUEUE,
         LINKED,
+        NAVIGATOR,
         "HER2 worklist",
         "Tumour heat map",
         "Stain classes",

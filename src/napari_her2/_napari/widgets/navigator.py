@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, Qt, QTimer
@@ -102,7 +104,7 @@ class NavigatorDock(Docked):
             self._jobs.start(
                 lambda: in_small(result, size, mapping),
                 event=_nothing,
-                result=lambda small: self._take_small(result, small),
+                result=partial(_drawn, ref(self), result),
                 error=_nothing,
                 end=_none,
             )
@@ -283,6 +285,13 @@ def _image(rgba: Any) -> QImage:
     """Return a picture (rows, cols, 4) for Qt."""
     rows, cols = rgba.shape[:2]
     return QImage(rgba.data, cols, rows, 4 * cols, QImage.Format.Format_RGBA8888).copy()
+
+
+def _drawn(dock: ref[NavigatorDock], result: Any, small: InSmall) -> None:
+    """Hand on what was drawn, unless the dock is gone; a job that ends late keeps no dock."""
+    navigator = dock()
+    if navigator is not None:
+        navigator._take_small(result, small)
 
 
 def _nothing(_: Any) -> None:
