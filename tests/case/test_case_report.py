@@ -15,8 +15,8 @@ from napari_her2.errors import CaseError
 
 PROMISED = [
     "schema", "call", "percent", "percent_ci95", "cells", "her2_status", "ish", "specimen", "reader", "final",
-    "h_score", "coverage", "paper", "patches", "mapping", "unsure_band", "agreement", "qc", "models", "provenance",
-    "disclaimer",
+    "h_score", "coverage", "paper", "patches", "mapping", "unsure_band", "agreement", "qc", "models",
+    "provenance", "disclaimer",
 ]  # fmt: skip
 PROMISED_CALL = [
     "score", "category", "rule", "reason", "path", "flags", "borderline", "reflex_ish", "alternatives",

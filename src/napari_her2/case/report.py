@@ -166,7 +166,7 @@ class Patches(_Value):
 
 
 class UnsureBand(_Value):
-    """What lies nearer to the edge of the carried area than the mapping's local error; nothing of it counts."""
+    """What lies nearer to the carried area's edge than the mapping's local error; nothing of it counts."""
 
     cells: dict[CellClass, Count]
     patches: dict[Score, Count]
