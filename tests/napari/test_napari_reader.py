@@ -166,6 +166,7 @@ def test_manifest_is_valid_and_its_commands_exist() -> None:
         "Stain classes",
         "MaskFormer overlay",
         "Linked H&E ↔ IHC view",
+        "HER2 help",
     ]
     assert [sample.display_name for sample in manifest.contributions.sample_data or ()] == [
         "HER2 phantom case"
