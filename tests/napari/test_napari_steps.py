@@ -115,6 +115,10 @@ def test_steps_of_a_scored_case(case: Path) -> None:
     assert (states["tumour"].state, states["score"].words) == ("needs you", "3+, provisional")
     assert states["review"].state == "needs you"
     assert current_step(session) == "score"
+    session.tumour = Tumour(rings=1, mm2=0.2)
+    states = step_states(session)
+    assert (states["tumour"].state, states["score"].words) == ("done", "out of date")
+    session.tumour = Tumour()
     session.result = result(case, flags=[], borderline=False)
     assert step_states(session)["tumour"].state == step_states(session)["score"].state == "done"
     session.result = result(case, score=None, alternatives={}, category="not_scorable", path=[])

@@ -194,6 +194,11 @@ class Session:
         return self.result is not None and self.refit is not None and self.refit.changed
 
     @property
+    def area_unscored(self) -> bool:
+        """Whether a person gave a tumour area after a score that had none."""
+        return self.result is not None and self.result.report.provisional and self.tumour.rings > 0
+
+    @property
     def finished(self) -> CaseView | None:
         """The finished case, shown or hidden."""
         return self.result if self.result is not None else self.unread

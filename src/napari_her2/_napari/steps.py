@@ -111,10 +111,12 @@ def _score(session: Session) -> Step:
     report = session.result.report
     if session.outdated:
         return Step("needs you", "out of date", "The alignment was changed after scoring: score again.")
+    if session.area_unscored:
+        return Step("needs you", "out of date", "Your tumour area is not counted yet: score again.")
     if not report.scorable:
         return Step("needs you", "not scorable", report.call.reason)
     words = str(report.call.score)
-    if report.provisional and not session.tumour.rings:
+    if report.provisional:
         return Step("needs you", f"{words}, provisional", "Confirm the tumour area.")
     if report.call.borderline:
         return Step("needs you", f"{words}, borderline", "Another score lies within the interval.")

@@ -37,6 +37,7 @@ __all__ = ["CasePanel"]
 
 WIDTH_PX = 372
 OUTDATED = "Provisional: the alignment was changed after scoring; score again"
+UNSCORED = "Provisional: your tumour area is not counted yet; score again"
 
 WATCHED = (
     "he", "ihc", "settings", "tumour", "activity", "arrangement", "blend", "prepared", "signed", "reader",
@@ -82,7 +83,7 @@ class CasePanel(Docked):
         session, control = self.session, self.controller
         self.watch(self._show_session, *WATCHED)
         self.watch(self._show_progress, "progress")
-        self.watch(self._show_result, "result", "live", "refit", "unread")
+        self.watch(self._show_result, "result", "live", "refit", "unread", "tumour")
         self.watch(self._show_message, "message")
         self.slides.opened.connect(control.open)
         self.slides.swapped.connect(control.swap)
@@ -157,6 +158,8 @@ class CasePanel(Docked):
             view = with_live(view, live)
             if self.session.outdated:
                 view = replace(view, heading=OUTDATED)
+            elif self.session.area_unscored:
+                view = replace(view, heading=UNSCORED)
             self.result.show_view(view, () if live is None else flip_words(live.flips))
         else:
             self.result.show_nothing(HIDDEN if self.session.unread is not None else "")
