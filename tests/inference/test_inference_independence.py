@@ -130,7 +130,8 @@ def test_features_that_come_with_the_answers_are_the_models_own(case: Case, usua
     assert not len(sample.missing)
     patches = np.stack([read_patch(slide, plan.grid, plan.read, row, col) for row, col in sample.cells])
     alone = np.concatenate([case.model.features(patch[None]) for patch in patches])
-    assert np.abs(sample.features - alone).max() <= 1e-4 * np.abs(alone).max()
+    # Patches in one call and alone round differently; a segmenter's decoder adds up most.
+    assert np.abs(sample.features - alone).max() <= 1e-3 * np.abs(alone).max()
     if case.model.spec.task != "segment":
         assert np.abs(patch_raster(plan, events) - usual).max() <= MOST
 

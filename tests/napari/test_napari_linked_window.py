@@ -131,8 +131,14 @@ def test_ruler_circle_and_read_out(panel: Any, viewer: Any, case: Path, qtbot: A
     assert tuple(viewer.scene.camera.center) == before
     panel.view_box.circle.setValue(0.4)
     place = tuple(panel.session.result.cells.points_um[0])
-    qtbot.mouseMove(glass, at(glass, place))
-    wait(lambda: glass._circle is not None)
+
+    def circled() -> bool:
+        """The pointer may come before the circle is there: it moves until both are."""
+        qtbot.mouseMove(glass, at(glass, place) + QPoint(1, 0))
+        qtbot.mouseMove(glass, at(glass, place))
+        return glass._circle is not None
+
+    wait(circled)
     assert glass._circle.radius_um == 200.0
     index = panel.session.result.probe.cells
     expected = len(index.in_circle(panel.studio.hud._cursor, 400.0))

@@ -117,7 +117,8 @@ def test_dropped_case_shows_layers_and_score(viewer: Any, case: Path) -> None:
     assert len(viewer.layers) == 6
     dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     wait(lambda: panel.session.result is not None and not panel.session.busy)
-    assert len(viewer.layers) == 6
+    assert len(viewer.layers) == 7, "the cells' densities join what was opened; nothing is doubled"
+    assert "cells, density" in viewer.layers
     assert panel.result.call.text() == "3+"
     viewer.window.remove_dock_widget(dock)
 
@@ -206,6 +207,8 @@ def test_commands_of_the_palette_act_on_the_panel(viewer: Any, case: Path) -> No
     assert "tumour" in viewer.layers
     _, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     open_in(panel, case)
+    viewer.scene.camera.zoom = 1.0
+    wait(lambda: viewer.layers["cells"].visible)
     commands.toggle_overlays()
     assert not viewer.layers["cells"].visible
     commands.toggle_overlays()
