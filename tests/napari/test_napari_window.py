@@ -117,8 +117,8 @@ def test_dropped_case_shows_layers_and_score(viewer: Any, case: Path) -> None:
     assert len(viewer.layers) == 6
     dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     wait(lambda: panel.session.result is not None and not panel.session.busy)
+    wait(lambda: "cells, density" in viewer.layers)
     assert len(viewer.layers) == 7, "the cells' densities join what was opened; nothing is doubled"
-    assert "cells, density" in viewer.layers
     assert panel.result.call.text() == "3+"
     viewer.window.remove_dock_widget(dock)
 
