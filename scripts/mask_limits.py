@@ -21,18 +21,16 @@ from napari_her2.cells import detect_cells
 from napari_her2.events import drain
 from napari_her2.learning.data import phantom_patches
 from napari_her2.learning.evaluation import confusion, iou
-from napari_her2.learning.patch import IHC_CODES, UNKNOWN
+from napari_her2.learning.patch import CELL_CODES, IHC_CODES, UNKNOWN
 from napari_her2.learning.phantom_data import PhantomBlocks
 from napari_her2.learning.recipe import Phantoms
 from napari_her2.models import find_model
 from napari_her2.slides import open_slide
-from napari_her2.vocabulary import CELL_CLASSES
 
 if TYPE_CHECKING:
     from napari_her2.learning.patch import Patch
 
 REACH_UM = 15.0
-CODES = np.array([IHC_CODES["2+" if name == "unusual" else name] for name in CELL_CLASSES])
 CLASSES = tuple(IHC_CODES)
 
 
@@ -51,7 +49,7 @@ def by_cells(patch: Patch, um_per_px: float) -> np.ndarray:
         painted[patch.labels > 0] = IHC_CODES["0"]
         return painted
     away, nearest = cKDTree(cells.points_px).query(at + 0.5)
-    found = np.where(away < REACH_UM / um_per_px, CODES[cells.class_code[nearest]], IHC_CODES["0"])
+    found = np.where(away < REACH_UM / um_per_px, CELL_CODES[cells.class_code[nearest]], IHC_CODES["0"])
     painted[tuple(at.T)] = found
     return painted
 

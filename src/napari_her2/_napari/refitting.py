@@ -124,12 +124,13 @@ def bend(ground: Ground, landmarks: Landmarks) -> Refit:
 
 def _followed(ground: Ground, mapping: SlideMapping) -> Rings:
     """Return the outlines, those of the other slide moved as the alignment has moved there."""
-    found = dict(ground.outlines)
-    if ground.source == "he":
-        moved = (mapping.he_to_ihc_um(ground.mapping.ihc_to_he_um(ring)) for ring in found.get("ihc", ()))
-        return found | ({"ihc": tuple(moved)} if found.get("ihc") else {})
-    moved = (mapping.ihc_to_he_um(ground.mapping.he_to_ihc_um(ring)) for ring in found.get("he", ()))
-    return found | ({"he": tuple(moved)} if found.get("he") else {})
+    found, other = dict(ground.outlines), "ihc" if ground.source == "he" else "he"
+    there, back = mapping.he_to_ihc_um, ground.mapping.ihc_to_he_um
+    if other == "he":
+        there, back = mapping.ihc_to_he_um, ground.mapping.he_to_ihc_um
+    if found.get(other):
+        found[other] = tuple(there(back(ring)) for ring in found[other])
+    return found
 
 
 def landmarks_file(folder: Path) -> Path:

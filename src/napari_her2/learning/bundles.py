@@ -11,10 +11,9 @@ import numpy as np
 from napari_her2.case import CaseBundle, find_slide, read_case
 from napari_her2.errors import CaseError, UsageError
 from napari_her2.geometry import Box, from_xy
-from napari_her2.learning.patch import HE_CODES, IHC_CODES, UNKNOWN, Patch, truth_of
+from napari_her2.learning.patch import CELL_CODES, HE_CODES, IHC_CODES, UNKNOWN, Patch, truth_of
 from napari_her2.learning.recipe import STAINS
 from napari_her2.slides import Slide, open_slide
-from napari_her2.vocabulary import CELL_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +37,6 @@ REACH_UM: Final = 7.0
 LEAST_CELLS: Final = 8
 MOST_PATCHES: Final = 600
 """Of one case, evenly spread: cases should weigh alike."""
-_CODES: Final = np.array([IHC_CODES["2+" if name == "unusual" else name] for name in CELL_CLASSES], np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +142,7 @@ def _facts(case: CaseBundle, task: TaskName) -> _Facts:
     cells = case.cells()
     counted = cells.in_tumour & (cells.excluded == 0)
     points = np.column_stack([cells.row_px, cells.col_px])[counted]
-    return _Facts(task, path, entry.um_per_px, cells_px=points, codes=_CODES[cells.class_code[counted]])
+    return _Facts(task, path, entry.um_per_px, cells_px=points, codes=CELL_CODES[cells.class_code[counted]])
 
 
 def _confirmed(case: CaseBundle) -> tuple[tuple[int, Rings], ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.vocabulary import SCORES
+from napari_her2.vocabulary import CELL_CLASSES, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_her2.learning.recipe import TaskName
 
-__all__ = ["HE_CODES", "IHC_CODES", "UNKNOWN", "Patch", "Truth", "truth_of"]
+__all__ = ["CELL_CODES", "HE_CODES", "IHC_CODES", "UNKNOWN", "Patch", "Truth", "truth_of"]
 
 UNKNOWN: Final = 255
 """Label of pixels that nobody knows or that must not teach."""
@@ -24,6 +24,10 @@ HE_CODES: Final[Mapping[str, int]] = {"other": 0, "invasive": 1, "in_situ": 2, "
 """Labels of H&E pixels; what is neither is glass, or any tissue where nobody told it apart."""
 IHC_CODES: Final[Mapping[str, int]] = {"background": 0, **{score: k + 1 for k, score in enumerate(SCORES)}}
 """Labels of IHC pixels: territories of carcinoma cells by class; ``unusual`` is 2+."""
+CELL_CODES: Final = np.array(
+    [IHC_CODES["2+" if name == "unusual" else name] for name in CELL_CLASSES], np.uint8
+)
+"""Label of each class of cells, in their order."""
 NO_TUMOUR: Final = 0.01
 TUMOUR: Final = 0.15
 PURE: Final = 0.6

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_her2.learning.patch import HE_CODES, IHC_CODES, UNKNOWN, Patch, truth_of
+from napari_her2.learning.patch import CELL_CODES, HE_CODES, UNKNOWN, Patch, truth_of
 from napari_her2.learning.recipe import STAINS
 from napari_her2.phantom import MIX_KEYS, TYPICAL_MIXES, UM_PER_PX, PhantomSpec
-from napari_her2.vocabulary import CELL_CLASSES, SCORES
+from napari_her2.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,6 @@ NOT_COUNTED: Final = 8
 """Added to an IHC label where cells are carcinoma but do not count: in situ, control tissue."""
 SPLITS: Final = {"train": 0, "validation": 1, "test": 2, "reference": 3}
 """Seeds of one split are never those of another."""
-_CODES: Final = np.array([IHC_CODES["2+" if name == "unusual" else name] for name in CELL_CLASSES], np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +107,7 @@ def _labels(scene: PhantomScene, stain: Stain, tile: Any, corner: tuple[int, int
         tissue, lymphoid = _around_cells(piece, corner)
         labels = np.where((labels == 0) & tissue, np.uint8(HE_CODES["stroma"]), labels)
         return np.where((labels == HE_CODES["stroma"]) & lymphoid, np.uint8(HE_CODES["lymphoid"]), labels)
-    code = _CODES[scene.classify(piece, tile.cells)]
+    code = CELL_CODES[scene.classify(piece, tile.cells)]
     counted = invasive & (piece.role == "patient")
     return np.concatenate([[0], np.where(counted, code, code + NOT_COUNTED)]).astype(np.uint8)[tile.owner]
 

@@ -72,11 +72,8 @@ def correct_cells(run: Run, gate: Gate, found: CellTable) -> Steps[Corrected]:
     if said.where:
         changed = _changed(apply_gate(found, gate.unsaid), gated)
         edits += [{**edit, "changed_cells": changed} for edit in _of_places(said)]
-    edits += [
-        {**_of_mask(said, "ihc_her2"), "changed_cells": _changed(gated, painted)}
-        for name in said.masks
-        if name == "ihc_her2"
-    ]
+    if "ihc_her2" in said.masks:
+        edits.append({**_of_mask(said, "ihc_her2"), "changed_cells": _changed(gated, painted)})
     if len(said.verdicts):
         edits.append({**_of_cells(said), "changed_cells": _changed(painted, cells), "lost": lost})
     if lost:

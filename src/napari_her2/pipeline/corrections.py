@@ -208,13 +208,13 @@ def _painted(files: CaseFiles, role: str, kind: str, sha256: str, notes: list[st
     if painted_on and painted_on != sha256:
         notes.append(f"The mask {name} was painted on another slide and is not used.")
         return None
-    chunks = tuple(box for box in mask.pyramid.chunks() if mask.read(box).any())
-    if not chunks:
-        return None
-    digest = hashlib.sha256()
-    for box in chunks:
-        digest.update(f"{box.row},{box.col};".encode() + mask.read(box).tobytes())
-    return Painted(name, mask, chunks, digest.hexdigest())
+    chunks, digest = [], hashlib.sha256()
+    for box in mask.pyramid.chunks():
+        labels = mask.read(box)
+        if labels.any():
+            chunks.append(box)
+            digest.update(f"{box.row},{box.col};".encode() + labels.tobytes())
+    return Painted(name, mask, tuple(chunks), digest.hexdigest()) if chunks else None
 
 
 def _areas(files: CaseFiles, role: str, notes: list[str]) -> tuple[Area, ...]:

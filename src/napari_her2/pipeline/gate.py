@@ -259,7 +259,7 @@ def closed(region: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
     if not region.any():
         return region
     pad = int(np.ceil(radius_px)) + 1
-    wide = ndimage.distance_transform_edt(~np.pad(region, pad)) <= radius_px
+    wide = dilated(np.pad(region, pad), radius_px)
     back = ndimage.distance_transform_edt(wide) > radius_px
     return np.asarray(back[pad:-pad, pad:-pad] | region)
 

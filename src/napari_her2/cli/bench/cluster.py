@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from napari_her2.cli.bench.setting import Verdict
@@ -11,8 +12,6 @@ from napari_her2.errors import InferenceError
 from napari_her2.events import Progress, drain
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_her2.cli.bench.setting import BenchWishes
 
 __all__ = ["two_workers"]
@@ -35,7 +34,7 @@ def two_workers(wishes: BenchWishes) -> Verdict:
     for _ in range(wishes.repeat):
         for workers in steady:
             with TemporaryDirectory() as out:
-                times = _finished(manifest, wishes.work.__class__(out) / "cohort", workers)
+                times = _finished(manifest, Path(out) / "cohort", workers)
             steady[workers].append((CASES - workers) / (times[-1] - times[workers - 1]))
             whole[workers].append(times[-1])
     speed = {n: statistics.median(values) for n, values in steady.items()}
