@@ -115,8 +115,13 @@ def click(viewer: Any, places_um: list[tuple[float, float]], *, double_at_end: b
         y = (row - camera.center[-2]) * camera.zoom + size[0] / 2
         x = (col - camera.center[-1]) * camera.zoom + size[1] / 2
         at = QPoint(round(x), round(y))
+
+        def arrived(row: float = row, col: float = col) -> bool:
+            return bool(np.allclose(viewer.cursor.position[-2:], (row, col), atol=2 / camera.zoom))
+
+        # A click that comes before its move leaves two equal corners, of which napari draws one anywhere.
         QTest.mouseMove(native, at)
-        wait_until(lambda: False, 0.1)
+        assert wait_until(arrived, 10)
         QTest.mouseClick(native, left, pos=at)
         if double_at_end and number == len(places_um) - 1:
             QTest.mouseDClick(native, left, pos=at)

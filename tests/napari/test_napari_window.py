@@ -13,6 +13,7 @@ from tests.napari import handmade
 from tests.napari.windows import open_in, wait
 
 from napari_her2 import pipeline
+from napari_her2._napari.density import NEAR
 from napari_her2.events import Progress, StageDone
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def test_dropped_case_shows_layers_and_score(viewer: Any, case: Path) -> None:
     assert len(viewer.layers) == 6
     dock, panel = viewer.window.add_plugin_dock_widget("napari-her2", "HER2 case")
     wait(lambda: panel.session.result is not None and not panel.session.busy)
+    viewer.scene.camera.zoom = NEAR / 2
     wait(lambda: "cells, density" in viewer.layers)
     assert len(viewer.layers) == 7, "the cells' densities join what was opened; nothing is doubled"
     assert panel.result.call.text() == "3+"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,56 +69,47 @@ def _dock(name: str) -> Any:
 
 def run() -> None:
     """Score the open case."""
-    if (control := _controller()) is not None:
-        control.run()
+    _on(PANEL, "controller.run")
 
 
 def cancel() -> None:
     """Stop what runs."""
-    if (control := _controller()) is not None:
-        control.cancel()
+    _on(PANEL, "controller.cancel")
 
 
 def toggle_overlays() -> None:
     """Hide the overlays, or show them again."""
-    if (control := _controller()) is not None:
-        control.toggle_overlays()
+    _on(PANEL, "controller.toggle_overlays")
 
 
 def toggle_stain() -> None:
     """Show the H&E in the place of the IHC, and back."""
-    if (control := _controller()) is not None:
-        control.toggle_stain()
+    _on(PANEL, "controller.toggle_stain")
 
 
 def draw_tumour() -> None:
     """Let the person draw the tumour area."""
-    if (control := _controller()) is not None:
-        control.tumour.draw()
+    _on(PANEL, "controller.tumour.draw")
 
 
 def align() -> None:
     """Bring the slides together and propose the tumour area."""
-    if (control := _controller()) is not None:
-        control.align()
+    _on(PANEL, "controller.align")
 
 
 def confirm_tumour() -> None:
     """Take the proposed tumour area as it is."""
-    if (control := _controller()) is not None:
-        control.confirm_tumour()
+    _on(PANEL, "controller.confirm_tumour")
 
 
 def clear_tumour() -> None:
     """Take back what was drawn or confirmed."""
-    if (control := _controller()) is not None:
-        control.tumour.clear()
+    _on(PANEL, "controller.tumour.clear")
 
 
 def swap() -> None:
     """Exchange H&E and IHC."""
-    if (control := _controller()) is not None:
-        control.swap()
+    _on(PANEL, "controller.swap")
 
 
 def overlay() -> None:
@@ -128,17 +120,13 @@ def overlay() -> None:
 
 def one_stain() -> None:
     """Show the IHC, its haematoxylin alone, its DAB alone."""
-    panel = _dock(PANEL)
-    if panel is not None:
-        panel.studio.hud.stain.cycle(None)
+    _on(PANEL, "studio.hud.stain.cycle", None)
 
 
 def _magnify(number: int) -> None:
     from napari_her2._napari.viewing import MAGNIFICATIONS
 
-    panel = _dock(PANEL)
-    if panel is not None:
-        panel.studio.hud.magnify(MAGNIFICATIONS[number - 1])
+    _on(PANEL, "studio.hud.magnify", MAGNIFICATIONS[number - 1])
 
 
 def magnify_1() -> None:
@@ -188,37 +176,37 @@ def draw_on_either() -> None:
 
 def ruler() -> None:
     """Measure with the mouse, and back."""
-    _hud("switch_ruler")
+    _on(PANEL, "studio.hud.switch_ruler")
 
 
 def count_in_circle() -> None:
     """Count cells in a circle under the cursor, or in the view."""
-    _hud("switch_circle")
+    _on(PANEL, "studio.hud.switch_circle")
 
 
 def next_field() -> None:
     """Go to the next field of the review."""
-    _review("step", 1)
+    _on(REVIEW, "control.step", 1)
 
 
 def previous_field() -> None:
     """Go to the previous field of the review."""
-    _review("step", -1)
+    _on(REVIEW, "control.step", -1)
 
 
 def accept_field() -> None:
     """Say that what is measured in the field is right."""
-    _review("judge", "accepted")
+    _on(REVIEW, "control.judge", "accepted")
 
 
 def exclude_field() -> None:
     """Leave the cells of the field out."""
-    _review("judge", "excluded")
+    _on(REVIEW, "control.judge", "excluded")
 
 
 def faintest_cells() -> None:
     """Go to the next of the faintest stained cells."""
-    _review("next_faint")
+    _on(REVIEW, "control.next_faint")
 
 
 def next_case() -> None:
@@ -237,21 +225,10 @@ def show_help() -> None:
 
 
 def _on(name: str, act: str, *what: Any) -> None:
+    """Let a dock, or a part of it by its dotted name, do something; the dock is opened if needed."""
     dock = _dock(name)
     if dock is not None:
-        getattr(dock, act)(*what)
-
-
-def _hud(act: str) -> None:
-    panel = _dock(PANEL)
-    if panel is not None:
-        getattr(panel.studio.hud, act)()
-
-
-def _review(act: str, *what: Any) -> None:
-    dock = _dock(REVIEW)
-    if dock is not None:
-        getattr(dock.control, act)(*what)
+        attrgetter(act)(dock)(*what)
 
 
 LINKED, REVIEW, WORKLIST, HELP = "Linked H&E ↔ IHC view", "Review queue", "HER2 worklist", "HER2 help"
