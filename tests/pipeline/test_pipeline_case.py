@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from napari_her2.case import Report, is_case, read_case
+from napari_her2.case import CaseFiles, Report, is_case, read_case, seal_case, seal_of
 from napari_her2.errors import CaseError, OutputError, UsageError
 from napari_her2.events import StageDone, drain
 from napari_her2.pipeline import CaseRequest, Wishes, score_case
+from napari_her2.review import ReviewLog
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -281,6 +282,26 @@ def test_a_folder_of_other_slides_is_refused_unless_restarted(case: Path, pair: 
     assert "no_tumour_gate" in report.call.flags
     assert not (out / "mapping.json").exists()
     assert not (out / "rasters" / "mapping_error.zarr").exists()
+
+
+def test_a_sealed_case_is_scored_anew_on_request_only(case: Path, pair: Path, tmp_path: Path) -> None:
+    out = copied(case, tmp_path)
+    seal = seal_case(read_case(out), reader="Dr A")
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert scored(request(pair, out))[0] == read_case(case).report, "an equal run changes nothing and is no offence"
+    with pytest.raises(CaseError, match=r"sealed by Dr A .*--restart"):
+        drain(score_case(request(pair, out, rule="gastric-biopsy")))
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+    drain(score_case(request(pair, out, rule="gastric-biopsy", restart=True)))
+    assert not seal_of(CaseFiles(out))
+    broken = ReviewLog(out / "review.jsonl").entries[-1]
+    assert (broken["act"], broken["before"]) == ("unseal", seal)
+
+
+def test_a_damaged_manifest_holds_no_seal(tmp_path: Path) -> None:
+    (tmp_path / "case.json").write_text("{")
+    assert seal_of(CaseFiles(tmp_path)) == {}
+    assert seal_of(CaseFiles(tmp_path / "nowhere")) == {}
 
 
 @pytest.mark.parametrize("name", ["mapping.json", "case.json", "report.html"])

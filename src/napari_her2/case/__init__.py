@@ -21,6 +21,7 @@ from napari_her2.case.sealing import (
     contents,
     relink_slide,
     seal_case,
+    seal_of,
     verify_case,
 )
 from napari_her2.case.stages import StageStore, key_of
@@ -77,6 +78,7 @@ __all__ = [
     "report_from_json",
     "seal",
     "seal_case",
+    "seal_of",
     "unpack",
     "unpack_case",
     "verify_case",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_her2.case.bundle import CaseBundle, CaseFiles, CaseSlide, SlideRole
 
-__all__ = ["SealCheck", "SlideCheck", "contents", "relink_slide", "seal_case", "verify_case"]
+__all__ = ["SealCheck", "SlideCheck", "contents", "relink_slide", "seal_case", "seal_of", "verify_case"]
 
 _PASSED_OVER: Final = frozenset({"case.json", ".stages", ".desk", "lock", ".lock", "slides"})
 """The manifest, what a run and a reader keep for themselves, and slides, which have hashes of their own."""
@@ -89,6 +89,19 @@ def _seal_of(manifest: dict[str, Any]) -> str:
     plain = {name: value for name, value in manifest.items() if name != "seal"}
     text = json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def seal_of(files: CaseFiles) -> dict[str, Any]:
+    """Return ``seal``, ``reader`` and ``time`` of a case that a person sealed.
+
+    Nothing where nobody did, or where there is no manifest that can be read: then no seal holds.
+    """
+    try:
+        manifest = read_json(files.manifest)
+    except CaseError:
+        return {}
+    sealed = manifest.get("sealed") if isinstance(manifest, dict) else None
+    return {"seal": manifest.get("seal"), **sealed} if isinstance(sealed, dict) else {}
 
 
 def seal_case(bundle: CaseBundle, *, reader: str = "") -> str:

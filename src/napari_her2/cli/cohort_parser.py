@@ -38,4 +38,7 @@ def add_cohort_command(commands: Any, make: Make) -> None:
     parser.add_argument("--engine", choices=("classical", "transformer"), help="default classical")
     parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps")
     parser.add_argument("--min-cells", type=positive_int, metavar="N", help="default 100, pictures 20")
+    parser.add_argument(
+        "--without-corrections", action="store_true", help="leave out what people corrected; it is kept"
+    )
     parser.add_argument("--restart", action="store_true", help="forget what the cases' folders hold")

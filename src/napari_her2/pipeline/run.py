@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from napari_her2 import __version__
-from napari_her2.case import CaseFiles, StageStore, key_of, read_case, remember_slide
+from napari_her2.case import CaseFiles, StageStore, key_of, read_case, remember_slide, seal_of
 from napari_her2.cells import CellSettings
 from napari_her2.errors import CaseError, SlideError, UsageError
 from napari_her2.events import StageDone
@@ -29,6 +29,7 @@ from napari_her2.pipeline.memory import (
 )
 from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, needed_models, resolve
 from napari_her2.pipeline.request import Wishes, read_preferences
+from napari_her2.review import ReviewLog
 from napari_her2.slides import Slide, describe, open_slide
 from napari_her2.store import FolderLock, read_json, sha256_of, writable_folder, write_json
 
@@ -278,6 +279,7 @@ def _taken_up(run: Run, *, restart: bool) -> Report | None:
         _check_owner(run.files, slides)
     if (report := _finished(run)) is not None:
         return report
+    _refuse_sealed(run.files)
     _withdraw(run.files)
     keep_inputs(run.files, run.entered)
     write_json(record_file(run.files), {"slides": slides, "settings": plain_wishes(run.entered)})
@@ -300,6 +302,17 @@ def _check_owner(files: CaseFiles, slides: Mapping[str, str]) -> None:
         raise UsageError(
             f"{name} holds {strangers[0]}, which is not of a case: choose another folder with --out, "
             "or --restart to replace it"
+        )
+
+
+def _refuse_sealed(files: CaseFiles) -> None:
+    """Leave a case alone that a person sealed: what they vouched for is replaced on request only."""
+    sealed = seal_of(files)
+    if sealed:
+        by = f" by {sealed['reader']}" if sealed.get("reader") else ""
+        raise CaseError(
+            f"{files.folder.name} was sealed{by}, and another score would replace what it holds: choose another "
+            'folder with --out, or "Start over" (--restart) to break the seal, which is logged'
         )
 
 
@@ -332,6 +345,8 @@ def _keep_work_of_people(files: CaseFiles, ihc: str) -> None:
     with suppress(CaseError):
         record = record_of(files)
     if record is not None and record["slides"].get("ihc") == ihc:
+        if sealed := seal_of(files):
+            ReviewLog(files.review).append({"act": "unseal", "before": sealed["seal"], "after": None})
         return
     for path in (files.review, files.edits):
         if path.is_dir() or (path.is_file() and path.stat().st_size):

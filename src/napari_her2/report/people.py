@@ -26,6 +26,7 @@ ACT_WORDS: Final[dict[str, str]] = {
     "undo-cells": "took back a verdict on cells",
     "field": "looked at a field of the review",
     "sign": "signed",
+    "unseal": "broke the seal to score anew",
     "tumour_area": "confirmed or drew the tumour area",
     "landmarks": "corrected the alignment by pairs of places",
     "import": "imported annotations",

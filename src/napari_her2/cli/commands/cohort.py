@@ -24,7 +24,10 @@ def run(arguments: argparse.Namespace) -> Answer:
     request = CohortRequest(
         manifest=arguments.manifest,
         out=arguments.out,
-        options=Wishes(**{name: getattr(arguments, name) for name in WISHES}),
+        options=Wishes(
+            **{name: getattr(arguments, name) for name in WISHES},
+            corrections=False if arguments.without_corrections else None,
+        ),
         crew=Crew(arguments.scheduler, arguments.workers, arguments.retries),
         restart=arguments.restart,
     )
