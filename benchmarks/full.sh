@@ -14,7 +14,7 @@ for name in ${*:-P10 P3 P1 P7 P2 P9 P6 kill peers}; do
   echo "$name" >&2
   case $name in
     P1) bench --only P1 --size 16384 --repeat 5 ;;         # 8: 1369 patches, model, reading and run five times
-    P2) bench --only P2 --size 16384 ;;                    # 6: 2 to draw, 5329 patches less the fat once, a quarter again
+    P2) bench --only P2 --size 16384 --repeat 3 ;;         # 6: 2 to draw, 5329 patches less the fat, and a quarter, thrice
     P3) bench --only P3 --size 4096 --repeat 5 ;;          # 1
     P6) bench --only P6 --size 65536 ${LARGE:+--he "$LARGE"} ;; # 12: 4 to draw; with a slide of 100 000 px 15 more
     P7) bench --only P7 --size 16384 ;;                    # 1

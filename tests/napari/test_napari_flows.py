@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +17,7 @@ from tests.napari.windows import open_in, wait
 from napari_her2._napari import running
 from napari_her2._napari.preparing import Prepared
 from napari_her2._napari.widgets.arrange import LINKED, NAVIGATOR, PARTS_DOCK, QUEUE, open_dock
-from napari_her2._napari.worker import refresher, spare_llvm, wait_until
+from napari_her2._napari.worker import NICE, StepsWorker, refresher, spare_llvm, wait_until
 from napari_her2.case import read_case
 from napari_her2.events import Progress
 from napari_her2.geometry import Affine
@@ -171,11 +174,29 @@ def test_all_docks_open_and_close_without_a_trace(viewer: Any, case: Path) -> No
     assert [name for name, ref in left.items() if ref() is not None] == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own elsewhere")
+def test_background_work_lets_the_window_go_first(qtbot: Any) -> None:
+    from napari_her2.threads import in_order
+
+    def nice(*_: Any) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def make() -> Any:
+        yield Progress("asked", 1, 1)
+        return [nice(), *in_order(nice, [1, 2, 3], 2)]
+
+    worker, found = StepsWorker(make), []
+    worker.returned.connect(found.append)
+    before = nice()
+    worker.start()
+    qtbot.waitUntil(lambda: bool(found), timeout=20_000)
+    assert found[0] == [max(before, NICE)] * 4, "threads that it starts inherit it"
+    assert nice() == before, "the window's own thread stays as it is"
+
+
 def test_torch_goes_without_triton_where_the_window_is_drawn_in_software(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-
     monkeypatch.delitem(sys.modules, "triton", raising=False)
     maps = tmp_path / "maps"
     maps.write_text("7f00 r-xp /usr/lib/libGL.so.1\n")

@@ -259,7 +259,7 @@ def test_a_window_is_left_a_core(
     wanted = request(pair, tmp_path / "case", engine="transformer", **models)
     with open_run(replace(wanted, spare_cores=spare)) as run:
         asking = prepare(run, "stain_model", PlanWishes(), cells=np.empty((0, 2), np.int64))
-        assert asking.plan.threads == run.cell_threads == threads
+        assert asking.plan.threads == run.own_threads == threads
 
 
 def test_ihc_alone_needs_no_tumour_model(pair: Path, models: dict[str, str], tmp_path: Path) -> None:

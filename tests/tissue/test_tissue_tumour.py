@@ -108,6 +108,17 @@ def test_results_do_not_depend_on_tiling(section, as_slide, monkeypatch):
     assert events[-1].done == events[-1].total == len(events)
 
 
+def test_results_do_not_depend_on_threads(section, as_slide, monkeypatch):
+    from napari_her2.tissue import tumour as module
+
+    monkeypatch.setattr(module, "_TILE_UM", 140.0)
+    with as_slide(section[0], 1.0) as slide:
+        tissue = find_tissue(slide)
+        one, three = (drain(tumour_region(slide, tissue, threads=n)) for n in (1, 3))
+    np.testing.assert_array_equal(one.probability, three.probability)
+    np.testing.assert_array_equal(one.in_situ, three.in_situ)
+
+
 def test_only_usable_tissue_of_patient_pieces_is_judged(section, as_slide):
     with as_slide(section[0], 1.0) as slide:
         tissue = with_roles(find_tissue(slide), {1: "ignore"})

@@ -220,7 +220,7 @@ def _cells(request: PartRequest) -> Iterator[Any]:
     from napari_her2.cells import CellSettings, detect_cells, slide_stain
     from napari_her2.events import drain
     from napari_her2.geometry import Box
-    from napari_her2.inference import cores
+    from napari_her2.threads import cores
     from napari_her2.tissue import find_tissue
 
     slide, words = request.slide, request.part.words

@@ -9,7 +9,9 @@ and turns a ``RuntimeError`` into an error of this package.
 from __future__ import annotations
 
 import atexit
+import os
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -55,6 +57,9 @@ TELL_SECONDS = 0.05
 
 EXIT_MS = 15000
 
+NICE = 10
+"""Of background work: about a tenth of a core where the window wants all of it, all of it where not."""
+
 PATIENCE = 100
 """How many refreshes a pyramid may wait for its layer to appear in a viewer."""
 
@@ -85,6 +90,7 @@ class StepsWorker(WorkerBase[Any]):
 
     def _drive(self) -> Any:
         spare_llvm()
+        step_back()
         steps = self._make()
         try:
             while not self.abort_requested:
@@ -107,6 +113,20 @@ class StepsWorker(WorkerBase[Any]):
             return
         self._told = now
         self.signals.yielded.emit(event)
+
+
+def step_back() -> int:
+    """Let the window's threads go before this one, and those that it starts; return how nice it is now.
+
+    Drawing in software takes as many threads as there are cores, so that a core left free is not enough.
+    Only Linux counts this by thread; other systems weigh their threads themselves.
+    """
+    if sys.platform != "linux":
+        return 0
+    own = threading.get_native_id()
+    nice = max(os.getpriority(os.PRIO_PROCESS, own), NICE)
+    os.setpriority(os.PRIO_PROCESS, own, nice)
+    return nice
 
 
 def spare_llvm(maps: Path = Path("/proc/self/maps")) -> bool:

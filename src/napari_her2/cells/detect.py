@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +17,7 @@ from napari_her2.cells.table import CellTable
 from napari_her2.cells.tile import HALO_UM, Measured, align_px, cells_in_tile
 from napari_her2.events import Progress, StageDone
 from napari_her2.geometry import Box
+from napari_her2.threads import in_order
 from napari_her2.vocabulary import CELL_CLASSES
 
 if TYPE_CHECKING:
@@ -125,7 +123,7 @@ def _measured(
     yield Progress("cells", 0, len(tiles))
     parts: list[Measured] = []
     measure = _measuring(slide, work, stain, chosen, kept)
-    for part in _in_threads(measure, chosen, tiles):
+    for part in in_order(measure, tiles, chosen.threads):
         parts.append(part)
         yield Progress("cells", len(parts), len(tiles))
     return assemble(parts)
@@ -181,26 +179,6 @@ def _measuring(
         return found
 
     return measure
-
-
-def _in_threads(
-    measure: Callable[[Box], Measured], settings: CellSettings, tiles: list[Box]
-) -> Iterator[Measured]:
-    """Tiles in order, a few ahead of the caller."""
-    threads = max(1, min(settings.threads or os.cpu_count() or 1, len(tiles)))
-    waiting: deque[Future[Measured]] = deque()
-    todo = iter(tiles)
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for own in todo:
-                waiting.append(pool.submit(measure, own))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _one_tile(slide: Slide, work: WorkLevel, stain: TileStain, settings: CellSettings, own: Box) -> Measured:

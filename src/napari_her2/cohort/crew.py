@@ -6,7 +6,6 @@ The only place that knows ``dask.distributed``.
 from __future__ import annotations
 
 import logging
-import os
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari_her2.cohort.rows import CohortRow
 from napari_her2.cohort.work import score_one
 from napari_her2.errors import UsageError
+from napari_her2.threads import allowed_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +81,7 @@ class Crew:
             with self._found(Client) as client:
                 yield client
             return
-        size = self.workers or _cores()
+        size = self.workers or allowed_cores()
         with (
             dask.config.set({"distributed.deploy.lost-worker-timeout": _RESTART_PATIENCE}),
             LocalCluster(
@@ -104,12 +104,6 @@ class Crew:
                 f"no Dask scheduler answers at {self.scheduler}: start one with `dask scheduler`, "
                 "or leave --scheduler out to work on this machine"
             ) from error
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _row(future: Any, job: Job) -> CohortRow:

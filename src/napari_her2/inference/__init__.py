@@ -15,7 +15,7 @@ from napari_her2.inference.agenda import (
     most_first,
 )
 from napari_her2.inference.cheap import cheap_features, raster_features
-from napari_her2.inference.device import Device, cores, pick_device
+from napari_her2.inference.device import Device, pick_device
 from napari_her2.inference.gather import patch_raster, pixel_raster
 from napari_her2.inference.guided import Guided, first_seen, guide
 from napari_her2.inference.loading import load_planned
@@ -36,7 +36,6 @@ __all__ = [
     "camera_first",
     "cheap_features",
     "coarse_to_fine",
-    "cores",
     "first_seen",
     "guide",
     "in_turn",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_her2.errors import UsageError
+from napari_her2.threads import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Device",
     "begin_worker",
-    "cores",
     "is_out_of_memory",
     "pick_device",
     "threads_put_back",
@@ -61,13 +60,6 @@ class Device:
     def sparing(self, cores: int) -> Device:
         """Return the same with some cores of a CPU left to others, as to a window; one is always used."""
         return replace(self, threads=max(self.threads - cores, 1)) if self.kind == "cpu" else self
-
-
-def cores() -> int:
-    """Cores that this process may use; OMP_NUM_THREADS, by which others are left room, is respected."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wish = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    return min(cores, int(wish)) if wish.isdecimal() and int(wish) else cores
 
 
 def pick_device(wish: str = "auto") -> Device:

@@ -26,9 +26,11 @@ STEPS: Final = (4, 2, 1)
 """Of the lattices, in places of the grid; the model sees all of the first."""
 ROUNDS: Final = (2, 18)
 """How often the student learns anew on the later lattices; then all that is open is looked at."""
-PORTION: Final = 1 / 36
+PORTION: Final = 1 / 64
 LEAST_PORTION: Final = 32
 """What the model looks at before the student learns anew: of all patches, and at least (choice)."""
+EVEN: Final = 16
+"""Portions are a multiple of this, so that no worker waits for the last call of another (choice)."""
 TOLERANCE: Final = 0.0025
 """Of the tumour's area, that skipping may cost as expected (choice, see docs/engine.md)."""
 LITTLE: Final = 0.05
@@ -132,11 +134,11 @@ def guide(
 
 def _closed(state: _State, step: int, rounds: int) -> Generator[NDArray[np.intp], NDArray[np.float32], None]:
     """Look at what is open on a lattice, a portion at a time; on the finest one, in the end at all of it."""
-    portion = max(round(PORTION * len(state.cells)), LEAST_PORTION)
+    portion = max(EVEN * round(PORTION * len(state.cells) / EVEN), LEAST_PORTION)
     for _ in range(rounds):
         open_ = state.open(step)
-        if not len(open_):
-            return
+        if not len(open_) or (step != STEPS[-1] and len(open_) < EVEN):
+            return  # the few that are left come with the next lattice
         yield from state.ask(open_[:portion])
     if step == STEPS[-1]:
         yield from state.ask(state.open(step))

@@ -10,9 +10,9 @@ import numpy as np
 
 from napari_her2.errors import SlideError, UsageError
 from napari_her2.geometry import Box
-from napari_her2.inference.device import cores
 from napari_her2.models.precision import PRECISIONS
 from napari_her2.patches import PatchGrid, ReadPlan, plan_read
+from napari_her2.threads import cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,16 +6,20 @@ the local error, and tells a true pair from a false one.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from napari_her2.threads import in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Matches", "block_centres", "match_blocks"]
+
+BLOCKS_EACH: Final = 64
+"""Blocks that a thread takes at a time: fewer are sooner done than handed over."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,9 +100,8 @@ def match_blocks(
             field = padded[row - half : row + half + 2 * reach, col - half : col + half + 2 * reach]
             surface[...] = cv2.matchTemplate(field, block, cv2.TM_CCOEFF_NORMED)
 
-    middle = len(centres) // 2
-    with ThreadPoolExecutor(2) as workers:
-        list(workers.map(match, (slice(0, middle), slice(middle, None))))
+    for _ in in_order(match, [slice(k, k + BLOCKS_EACH) for k in range(0, len(centres), BLOCKS_EACH)]):
+        pass
     np.nan_to_num(surfaces, copy=False, posinf=0.0, neginf=0.0)
     shifts, scores = _peaks(surfaces)
     return Matches(

@@ -7,8 +7,6 @@ falls with the root of the number of pixels, so this is its significance up to a
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ import numpy as np
 
 from napari_her2.geometry import Affine
 from napari_her2.mapping.turning import Scaled, planes_of
+from napari_her2.threads import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,12 +61,10 @@ def search(
         H&E µm per IHC µm.
     """
     angles = np.arange(0.0, 90.0, degrees)
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as workers:
-        for scale in scales:
-            moving = Scaled.of(ihc, scale)
-            fixed = _Fixed(he, ihc, moving.side)
-            found = list(workers.map(partial(fixed.best, moving), angles))
-            yield scale, [pose for poses in found for pose in poses]
+    for scale in scales:
+        moving = Scaled.of(ihc, scale)
+        found = in_order(partial(_Fixed(he, ihc, moving.side).best, moving), angles.tolist())
+        yield scale, [pose for poses in found for pose in poses]
 
 
 def distinct(poses: Sequence[Pose], points_um: NDArray[np.float64], apart_um: float, most: int) -> list[Pose]:

@@ -71,7 +71,7 @@ def _by_control(
     run: Run, piece: Piece, tissue: TissueMask, stain: TileStain | None, settings: CellSettings
 ) -> Steps[CellSettings]:
     own = replace(tissue, labels=np.where(tissue.pieces == piece.label, tissue.labels, 0).astype(np.uint8))
-    usual = CellSettings(threads=run.cell_threads)
+    usual = CellSettings(threads=run.own_threads)
     cells = yield from detect_cells(run.ihc, piece.box, mask=own, settings=usual, stain=stain)
     shown = control_call(
         CellCounts.from_codes(cells.class_code[cells.evaluable]), piece.expected_score or "3+"

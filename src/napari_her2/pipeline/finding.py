@@ -77,7 +77,7 @@ def find_cells(run: Run, gate: Gate, stain: TileStain | None) -> Steps[CellTable
     """
     if stain is None:
         return CellTable.empty()
-    settings = replace(run.cell_settings, threads=run.cell_threads)
+    settings = replace(run.cell_settings, threads=run.own_threads)
     kept = _Kept(run.store, run.key("cells", ("stain",), _facts(settings)))
     wanted = gate.wanted()
     labels = gate.tissue.labels

@@ -15,7 +15,6 @@ from napari_her2.case import CaseFiles, StageStore, key_of, read_case, remember_
 from napari_her2.cells import CellSettings
 from napari_her2.errors import CaseError, SlideError, UsageError
 from napari_her2.events import StageDone
-from napari_her2.inference import cores
 from napari_her2.pipeline.corrections import Corrections
 from napari_her2.pipeline.engine import MODELS, TRANSFORMER, check_serves, choose_model
 from napari_her2.pipeline.memory import (
@@ -32,6 +31,7 @@ from napari_her2.pipeline.request import Wishes, read_preferences
 from napari_her2.review import ReviewLog
 from napari_her2.slides import Slide, describe, open_slide
 from napari_her2.store import FolderLock, read_json, sha256_of, writable_folder, write_json
+from napari_her2.threads import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,8 +104,8 @@ class Run:
         return StageStore(self.files.stages)
 
     @property
-    def cell_threads(self) -> int:
-        """Threads of the cell engine: as many as cores may be used."""
+    def own_threads(self) -> int:
+        """Threads of the classical estimates and the cell engine: as many as cores may be used."""
         return max(cores() - self.spare_cores, 1)
 
     def key(self, stage: str, needs: Sequence[str], facts: Mapping[str, Any]) -> str:
@@ -311,8 +311,8 @@ def _refuse_sealed(files: CaseFiles) -> None:
     if sealed:
         by = f" by {sealed['reader']}" if sealed.get("reader") else ""
         raise CaseError(
-            f"{files.folder.name} was sealed{by}, and another score would replace what it holds: choose another "
-            'folder with --out, or "Start over" (--restart) to break the seal, which is logged'
+            f"{files.folder.name} was sealed{by}, and another score would replace what it holds: choose "
+            'another folder with --out, or "Start over" (--restart) to break the seal, which is logged'
         )
 
 

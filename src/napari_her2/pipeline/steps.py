@@ -100,7 +100,7 @@ def find_tumour(
         if setting in run.models:
             place = run.store.place("tumour", run.key("tumour", needs, facts))
             return (yield from tumour_by_model(run, tissue["he"], place))
-        return TumourFound((yield from quiet(tumour_region(he, tissue["he"]))))
+        return TumourFound((yield from quiet(tumour_region(he, tissue["he"], threads=run.own_threads))))
 
     needs = ("tissue_he",) if drawn is None or drawn.slide == "he" else ("tissue_he", "mapping")
     facts = run.plan.facts("roi")

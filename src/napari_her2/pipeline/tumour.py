@@ -69,7 +69,8 @@ def tumour_by_model(run: Run, tissue: TissueMask, place: Path) -> Steps[TumourFo
     wishes = PlanWishes(overlap=OVERLAP, least_tissue=LEAST_TISSUE)
     asking = prepare(run, "tumour_model", wishes, tissue=tissue)
     spec, guided = asking.entry.spec, None
-    cells, by_shape = asking.plan.cells, (yield from quiet(tumour_region(asking.slide, tissue)))
+    cells = asking.plan.cells
+    by_shape = yield from quiet(tumour_region(asking.slide, tissue, threads=run.own_threads))
     if run.plan["exhaustive"] or len(cells) < LEAST_GUIDED:
         sample = asking.sample(cells)
         found = yield from kept_answers(asking, place / RUNNING, "tumour", sample)

@@ -8,12 +8,14 @@ its length is not, so a person has the last word.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from napari_her2.geometry import Box
+from napari_her2.threads import in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +58,7 @@ class Duct:
 
 
 def in_situ_probability(
-    amount: Floats, um_per_px: float, shape: tuple[int, int], raster_px: float
+    amount: Floats, um_per_px: float, shape: tuple[int, int], raster_px: float, threads: int | None = 1
 ) -> NDArray[np.float32]:
     """Draw the round nests on a raster.
 
@@ -69,6 +71,8 @@ def in_situ_probability(
         Of the raster.
     raster_px : float
         Raster pixels per fine pixel (1 or less).
+    threads : int, optional
+        That share the work; all cores where None.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def in_situ_probability(
     import cv2
 
     canvas = np.zeros(shape, np.float32)
-    for duct in find_ducts(amount, um_per_px):
+    for duct in find_ducts(amount, um_per_px, threads):
         corners = np.rint(duct.outline(um_per_px)[:, ::-1] * raster_px * 16 - 8).astype(np.int32)
         star = np.zeros(shape, np.uint8)
         cv2.fillPoly(star, [corners], 1, shift=4)
@@ -86,19 +90,21 @@ def in_situ_probability(
     return canvas
 
 
-def find_ducts(amount: Floats, um_per_px: float) -> list[Duct]:
+def find_ducts(amount: Floats, um_per_px: float, threads: int | None = 1) -> list[Duct]:
     """Find round nests with an unbroken pale cuff; see :func:`in_situ_probability`."""
     margin = round(1.3 * (_RADII_UM[-1] + 20) / um_per_px)
     size = max(round(_BLOCK_UM / um_per_px), 2 * margin)
     whole = Box.of_shape(amount.shape)
     kernels: Kernels = {}
-    found: list[Duct] = []
-    for block in whole.tiles(size):
+
+    def look(block: Box) -> list[Duct]:
         wide = block.padded(margin).intersect(whole) or block
         part = amount[wide.slices].astype(np.float32)
-        if (part > 0.3).mean() > 0.005:
-            found += [d for d in _in_block(part, um_per_px, kernels, wide) if _belongs(d, block)]
-    return found
+        if (part > 0.3).mean() <= 0.005:
+            return []
+        return [d for d in _in_block(part, um_per_px, kernels, wide) if _belongs(d, block)]
+
+    return [duct for ducts in in_order(look, list(whole.tiles(size)), threads) for duct in ducts]
 
 
 def _belongs(duct: Duct, block: Box) -> bool:
@@ -120,7 +126,7 @@ def _best_circles(part: Floats, um: float, kernels: Kernels) -> tuple[Floats, Fl
     from scipy import fft
 
     reach = round((_RADII_UM[-1] + 16) / um)
-    padded = tuple(fft.next_fast_len(n + reach, real=True) for n in part.shape)
+    padded = tuple(fft.next_fast_len(max(n, reach + 1) + reach, real=True) for n in part.shape)
     shape = padded[0], padded[1]
     if shape not in kernels:
         kernels[shape] = [(r, fft.rfft2(_ring(r, um, shape))) for r in _RADII_UM]
@@ -135,11 +141,13 @@ def _best_circles(part: Floats, um: float, kernels: Kernels) -> tuple[Floats, Fl
 
 def _ring(radius_um: float, um: float, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Mean inside the wall less mean of the cuff, as a kernel about (0, 0) that wraps round."""
-    rows = np.minimum(np.arange(shape[0]), shape[0] - np.arange(shape[0]))
-    cols = np.minimum(np.arange(shape[1]), shape[1] - np.arange(shape[1]))
-    far = np.hypot(rows[:, None], cols[None, :]) * um - radius_um
+    reach = math.ceil((radius_um + 12) / um)
+    at = np.arange(-reach, reach + 1)
+    far = np.hypot(at[:, None], at[None, :]) * um - radius_um
     wall, cuff = (far < -2) & (far > -14), (far > 2) & (far < 12)
-    return (wall / wall.sum() - cuff / cuff.sum()).astype(np.float32)
+    kernel = np.zeros(shape, np.float32)
+    kernel[np.ix_(at % shape[0], at % shape[1])] = wall / wall.sum() - cuff / cuff.sum()
+    return kernel
 
 
 def _peaks(contrast: Floats) -> list[tuple[int, int]]:

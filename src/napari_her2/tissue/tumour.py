@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_her2.events import Progress, Steps
 from napari_her2.geometry import Box
+from napari_her2.threads import in_order
 from napari_her2.tissue.ducts import FINE_UM, in_situ_probability
 from napari_her2.tissue.focus import cell_means
 from napari_her2.tissue.nests import HALO_UM, Measured, measure_nests, nest_probability, range_of
@@ -32,7 +33,7 @@ _SAMPLE_UM: Final = 200.0
 _SAMPLES: Final = 40
 
 
-def tumour_region(he: Slide, tissue: TissueMask) -> Steps[TumourRaster]:
+def tumour_region(he: Slide, tissue: TissueMask, *, threads: int | None = 1) -> Steps[TumourRaster]:
     """Estimate the tumour area of an H&E slide from the amount and texture of haematoxylin.
 
     Parameters
@@ -41,6 +42,8 @@ def tumour_region(he: Slide, tissue: TissueMask) -> Steps[TumourRaster]:
         At 1 µm/px or finer; up to 4 µm/px it still works, but lymphocytes are no longer told apart.
     tissue : TissueMask
         Of that slide; only usable tissue of patient pieces is looked at.
+    threads : int, optional
+        That share the work; all cores where None. The estimate does not depend on it.
 
     Yields
     ------
@@ -58,8 +61,8 @@ def tumour_region(he: Slide, tissue: TissueMask) -> Steps[TumourRaster]:
     fine = max(round(tissue.um_per_px / FINE_UM), 1)
     measured = Measured.empty(wanted.shape)
     amount = np.zeros((wanted.shape[0] * fine, wanted.shape[1] * fine), np.float16)
-    for done, tile in enumerate(tiles, start=1):
-        part = _measured(he, tile, step, fine, (um, scale))
+    parts = in_order(lambda tile: _measured(he, tile, step, fine, (um, scale)), tiles, threads)
+    for done, (tile, part) in enumerate(zip(tiles, parts, strict=True), start=1):
         measured.put(tile.slices, part[0])
         amount[_scaled(tile, fine).slices] = part[1]
         yield Progress("tumour", done, len(tiles))
@@ -70,11 +73,13 @@ def tumour_region(he: Slide, tissue: TissueMask) -> Steps[TumourRaster]:
         um_per_px=tissue.um_per_px,
         slide_um_per_px=tissue.slide_um_per_px,
         method=CLASSICAL,
-        in_situ=_in_situ(amount, tissue.um_per_px / fine, wanted) if single else None,
+        in_situ=_in_situ(amount, tissue.um_per_px / fine, wanted, threads) if single else None,
     )
 
 
-def _in_situ(amount: NDArray[np.float16], um: float, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _in_situ(
+    amount: NDArray[np.float16], um: float, wanted: NDArray[np.bool_], threads: int | None
+) -> NDArray[np.float32]:
     """Round nests; a fine raster is first made as coarse as a duct's wall needs."""
     import cv2
 
@@ -83,10 +88,8 @@ def _in_situ(amount: NDArray[np.float16], um: float, wanted: NDArray[np.bool_]) 
     coarse = (
         amount if factor == 1 else cv2.resize(amount.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     )
-    raster_px = wanted.shape[0] / coarse.shape[0]
-    return (
-        in_situ_probability(coarse, um * amount.shape[0] / coarse.shape[0], wanted.shape, raster_px) * wanted
-    )
+    raster_px, coarse_um = wanted.shape[0] / coarse.shape[0], um * amount.shape[0] / coarse.shape[0]
+    return in_situ_probability(coarse, coarse_um, wanted.shape, raster_px, threads) * wanted
 
 
 def _scaled(tile: Box, factor: int) -> Box:

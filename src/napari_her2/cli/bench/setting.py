@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_her2 import __version__
+from napari_her2.threads import allowed_cores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,13 +90,12 @@ def machine(device: str) -> dict[str, Any]:
     from napari_her2.inference import pick_device
 
     found = pick_device(device)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "version": __version__,
         "system": platform.system(),
         "processor": _processor(),
-        "cores": cores,
+        "cores": allowed_cores(),
         "load_before": None if load is None else round(load, 2),
         "python": platform.python_version(),
         "torch": version("torch"),
