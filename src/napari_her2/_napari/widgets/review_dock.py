@@ -315,16 +315,16 @@ def _told(field: Field | None, dock: ReviewDock) -> str:
 
 
 def _both(picture: FieldPicture) -> QPixmap:
-    """Return IHC and H&E side by side."""
+    """Return IHC and H&E side by side; where there is only one, it lies in the middle."""
     from qtpy.QtGui import QPainter
 
     both = QPixmap(2 * HALF_PX + GAP_PX, HALF_PX)
     both.fill(Qt.GlobalColor.transparent)
     painter = QPainter(both)
-    for at, rgb in enumerate((picture.ihc, picture.he)):
-        if rgb is not None:
-            pixmap = _pixmap(rgb)
-            painter.drawPixmap(at * (HALF_PX + GAP_PX), 0, pixmap)
+    stains = [rgb for rgb in (picture.ihc, picture.he) if rgb is not None]
+    start = (2 - len(stains)) * (HALF_PX + GAP_PX) // 2
+    for at, rgb in enumerate(stains):
+        painter.drawPixmap(start + at * (HALF_PX + GAP_PX), 0, _pixmap(rgb))
     painter.end()
     return both
 

@@ -160,7 +160,9 @@ class WorklistDock(Docked):
         counts = {state: sum(case.state == state for case in cases) for state in STATES[1:]}
         told = [f"{n} {state}" for state, n in counts.items() if n]
         self.words.setText(
-            f"{len(cases)} cases: {', '.join(told)}" if cases else "Open a folder or a manifest."
+            f"{len(cases)} case{'s' * (len(cases) != 1)}: {', '.join(told)}"
+            if cases
+            else "Open a folder or a manifest."
         )
 
     def _show_case(self, row: int, case: WorklistCase) -> None:
