@@ -87,8 +87,9 @@ class Rig:
 
 
 def test_model_runs_in_view_stops_and_goes_on_and_says_what_the_command_says(
-    jobs: InlineJobs, tmp_path: Path
+    jobs: InlineJobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from napari_her2 import inference
     from napari_her2.events import drain
     from napari_her2.inference import PlanWishes
     from napari_her2.pipeline import PredictRequest, predict_slide
@@ -98,6 +99,8 @@ def test_model_runs_in_view_stops_and_goes_on_and_says_what_the_command_says(
         handmade.write_slide(tmp_path / "fine_he.tif", handmade.picture("he"), 0.25),
         handmade.write_slide(tmp_path / "fine_ihc.tif", handmade.picture("ihc", seed=2), 0.25),
     )
+    loads, load = [], inference.load_planned
+    monkeypatch.setattr(inference, "load_planned", lambda *what: loads.append(what) or load(*what))
     rig = Rig(jobs, fine, "L")
     try:
         rig.look((192.0, 256.0), (100, 100))
@@ -137,6 +140,7 @@ def test_model_runs_in_view_stops_and_goes_on_and_says_what_the_command_says(
         total = rig.row.state.progress
         assert (rig.canvas.layer("part_L").data > 0).sum() >= before  # type: ignore[union-attr]
         assert total.done == total.total
+        assert len(loads) == 1, "the second and third run begin at once"
     finally:
         rig.close()
     assert "Stain classes (L)" not in [layer.name for layer in rig.viewer.layers]

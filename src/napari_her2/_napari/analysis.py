@@ -6,7 +6,7 @@ the layer, so that a run that was cancelled goes on where it was. The case's own
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from napari_her2.events import Progress
 from napari_her2.vocabulary import RASTER_LABELS, SCORES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,10 +23,21 @@ if TYPE_CHECKING:
     from napari_her2.events import Steps
     from napari_her2.geometry import Box
     from napari_her2.inference import Agenda, Plan
+    from napari_her2.models import PatchModel
     from napari_her2.patches import PatchGrid
     from napari_her2.slides import Slide
 
-__all__ = ["PARTS", "Begun", "CellsFound", "Painted", "Part", "PartRequest", "run_part", "values_of"]
+__all__ = [
+    "PARTS",
+    "Begun",
+    "CellsFound",
+    "LoadedOnce",
+    "Painted",
+    "Part",
+    "PartRequest",
+    "run_part",
+    "values_of",
+]
 
 Letter = Literal["C", "L", "M", "cells"]
 FINEST_UM: Final = 1.0
@@ -68,6 +79,34 @@ PARTS: Final = {
 }
 
 
+class LoadedOnce:
+    """The model of a row, loaded and its precision settled once for a slide: later runs begin at once."""
+
+    def __init__(self) -> None:
+        self._of: Any = None
+        self._plan: Plan | None = None
+        self._models: Sequence[PatchModel] = ()
+
+    def ready(self, plan: Plan, slide: Slide) -> tuple[Plan, Sequence[PatchModel]]:
+        """Return a plan with the precision that holds for its slide and model, and its models.
+
+        Raises
+        ------
+        ModelError
+            If the model cannot be loaded.
+        SlideError
+            If a tile that precisions are compared on cannot be read.
+        """
+        from napari_her2.inference import load_planned
+
+        of = (plan.spec.sha256, plan.devices, id(slide))
+        if self._plan is None or of != self._of:
+            self._plan, self._models = load_planned(plan, slide)
+            self._of = of
+        precision, change = self._plan.precision, self._plan.precision_change
+        return replace(plan, on_trial=False, precision=precision, precision_change=change), self._models
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PartRequest:
     """What is to run.
@@ -86,6 +125,8 @@ class PartRequest:
     device : str
     done : callable
         ``done(grid)`` says which patches (rows, cols of the grid) need not run again.
+    loaded : LoadedOnce
+        Of the row, over its runs.
     """
 
     part: Part
@@ -95,6 +136,7 @@ class PartRequest:
     model: str = ""
     device: str = "auto"
     done: Callable[[tuple[int, int]], NDArray[np.bool_] | None] = field(default=lambda _: None)
+    loaded: LoadedOnce = field(default_factory=LoadedOnce)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,7 +210,8 @@ def _model(request: PartRequest) -> Iterator[Any]:
     shape, um = _picture(plan, slide)
     yield Begun(shape=shape, um_per_px=um, grid=plan.grid, agenda=agenda, model=spec.name)
     if len(cells):
-        for event in run(plan, slide=slide, agenda=agenda):
+        plan, models = request.loaded.ready(plan, slide)
+        for event in run(plan, slide=slide, model=models, agenda=agenda):
             if isinstance(event, BatchDone):
                 yield _painted(plan, event.cells, event.probabilities, um)
                 yield Progress(request.part.words, event.done, event.total, "patches")

@@ -11,7 +11,7 @@ import numpy as np
 from psygnal import SignalGroupDescriptor
 
 from napari_her2._napari import layers as data
-from napari_her2._napari.analysis import PARTS, Begun, CellsFound, Painted, PartRequest, run_part
+from napari_her2._napari.analysis import PARTS, Begun, CellsFound, LoadedOnce, Painted, PartRequest, run_part
 from napari_her2._napari.blind import HIDDEN
 from napari_her2._napari.overlays import class_table
 from napari_her2._napari.progress import RunProgress, advance
@@ -65,6 +65,7 @@ class PartControl:
         self._begun: Begun | None = None
         self._kept: tuple[Any, NDArray[Any], NDArray[np.bool_]] | None = None
         self._of: Any = None
+        self._loaded = LoadedOnce()
 
     @property
     def key(self) -> str:
@@ -104,6 +105,7 @@ class PartControl:
             model=model,
             device=self._device,
             done=self._done,
+            loaded=self._loaded,
         )
         self.state.words, self.state.progress, self.state.busy = "", RunProgress(), True
         self._turn += 1
@@ -171,7 +173,7 @@ class PartControl:
     def _forget_other(self, slide: OpenSlide, model: str) -> None:
         of = (slide.pyramid, slide.um_per_px, model)
         if of != self._of:
-            self._of, self._kept = of, None
+            self._of, self._kept, self._loaded = of, None, LoadedOnce()
             self.canvas.remove(self.key)
 
     def _done(self, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
