@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Chip", "MessageBar", "Section", "label", "restyle", "rule", "scrolled", "shown"]
+__all__ = ["Chip", "MessageBar", "Section", "label", "restyle", "rule", "scrolled", "shown", "unbroken"]
 
 
 STATE_COLOURS = {"to do": "#8b9099", "running": "#3f8fe0", "needs you": "#e39c17", "done": "#3d9a5b"}
@@ -70,6 +70,11 @@ def restyle(widget: QWidget, name: str, value: Any) -> None:
     widget.setProperty(name, value)
     widget.style().unpolish(widget)
     widget.style().polish(widget)
+
+
+def unbroken(text: str) -> str:
+    """Return a text whose lines do not end between a number and its percent sign."""
+    return text.replace(" %", "\u00a0%")
 
 
 def shown(widget: QWidget, text: str) -> None:

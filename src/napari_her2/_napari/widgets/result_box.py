@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidge
 from napari_her2._napari.widgets.bars import AlternativesBar, PercentBars
 from napari_her2._napari.widgets.card import IshCard
 from napari_her2._napari.widgets.look import readable_on
-from napari_her2._napari.widgets.parts import Section, label, restyle, rule, shown
+from napari_her2._napari.widgets.parts import Section, label, restyle, rule, shown, unbroken
 
 if TYPE_CHECKING:
     from napari_her2._napari.score_view import ScoreView
@@ -131,7 +131,7 @@ class ResultBox(Section):
         self.bars.show_bars(view.bars, view.line_percent)
         self.alternatives.show_parts(view.alternatives)
         shown(self.banners, "\n".join(view.banners))
-        self.reason.setText(view.reason)
+        self.reason.setText(unbroken(view.reason))
         self._show_path(view)
         flags = view.flags or ("Nothing particular.",)
         _fill(self.flags_grid, [(label("•"), label(flag, wrap=True)) for flag in flags])
@@ -167,7 +167,7 @@ class ResultBox(Section):
         rows = []
         for line in view.path:
             mark = label("✓" if line.holds else "\u2013", "strong" if line.holds else "small")
-            text = label(f"{line.text}  {line.answer}".strip(), "strong" if line.holds else "", wrap=True)
+            text = label(unbroken(f"{line.text}  {line.answer}".strip()), "strong" if line.holds else "", wrap=True)
             rows.append((mark, text))
             mark.setAlignment(Qt.AlignmentFlag.AlignTop)
         _fill(self.path_grid, rows)
