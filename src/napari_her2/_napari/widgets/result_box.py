@@ -167,7 +167,8 @@ class ResultBox(Section):
         rows = []
         for line in view.path:
             mark = label("✓" if line.holds else "\u2013", "strong" if line.holds else "small")
-            text = label(unbroken(f"{line.text}  {line.answer}".strip()), "strong" if line.holds else "", wrap=True)
+            said = unbroken(f"{line.text}  {line.answer}".strip())
+            text = label(said, "strong" if line.holds else "", wrap=True)
             rows.append((mark, text))
             mark.setAlignment(Qt.AlignmentFlag.AlignTop)
         _fill(self.path_grid, rows)
