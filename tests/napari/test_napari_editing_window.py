@@ -102,26 +102,47 @@ def canvas_widget() -> Any:
     return next(w for w in found if w.isVisible())
 
 
-def click(viewer: Any, places_um: list[tuple[float, float]], *, double_at_end: bool) -> None:
-    """Click places of the world with the mouse, as a hand does; a double-click is press, release, double."""
-    from qtpy.QtCore import QPoint, Qt
+def point(viewer: Any, native: Any, place_um: tuple[float, float]) -> Any:
+    """Bring the mouse to a place of the world; the canvas may still change its size as the window settles.
+
+    A click before its move has come leaves two equal corners, of which napari draws one anywhere.
+    """
+    from qtpy.QtCore import QPoint
     from qtpy.QtTest import QTest
 
     from napari_her2._napari.worker import wait_until
 
-    native, left, camera = canvas_widget(), Qt.MouseButton.LeftButton, viewer.scene.camera
-    size = native.height(), native.width()
-    for number, (row, col) in enumerate(places_um):
-        y = (row - camera.center[-2]) * camera.zoom + size[0] / 2
-        x = (col - camera.center[-1]) * camera.zoom + size[1] / 2
+    camera = viewer.scene.camera
+
+    def arrived() -> bool:
+        return bool(np.allclose(viewer.cursor.position[-2:], place_um, atol=2 / camera.zoom))
+
+    for _ in range(20):
+        y, x = (
+            (at - middle) * camera.zoom + size / 2
+            for at, middle, size in zip(
+                place_um, camera.center[-2:], (native.height(), native.width()), strict=True
+            )
+        )
         at = QPoint(round(x), round(y))
+        for step in (QPoint(4, 4), QPoint(0, 0)):  # a mouse that is there already tells nothing
+            QTest.mouseMove(native, at + step)
+            wait_until(lambda: False, 0.15)  # of two moves at once the second may get lost
+        if wait_until(arrived, 0.5):
+            return at
+    raise AssertionError(f"the mouse is at {viewer.cursor.position}, not at {place_um}")
 
-        def arrived(row: float = row, col: float = col) -> bool:
-            return bool(np.allclose(viewer.cursor.position[-2:], (row, col), atol=2 / camera.zoom))
 
-        # A click that comes before its move leaves two equal corners, of which napari draws one anywhere.
-        QTest.mouseMove(native, at)
-        assert wait_until(arrived, 10)
+def click(viewer: Any, places_um: list[tuple[float, float]], *, double_at_end: bool) -> None:
+    """Click places of the world with the mouse, as a hand does; a double-click is press, release, double."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtTest import QTest
+
+    from napari_her2._napari.worker import wait_until
+
+    native, left = canvas_widget(), Qt.MouseButton.LeftButton
+    for number, place in enumerate(places_um):
+        at = point(viewer, native, place)
         QTest.mouseClick(native, left, pos=at)
         if double_at_end and number == len(places_um) - 1:
             QTest.mouseDClick(native, left, pos=at)

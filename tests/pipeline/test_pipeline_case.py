@@ -289,7 +289,7 @@ def test_a_sealed_case_is_scored_anew_on_request_only(case: Path, pair: Path, tm
     seal = seal_case(read_case(out), reader="Dr A")
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     assert scored(request(pair, out))[0] == read_case(case).report, "an equal run is no offence"
-    with pytest.raises(CaseError, match=r"sealed by Dr A .*--restart"):
+    with pytest.raises(CaseError, match=r"sealed by Dr A, .*--restart"):
         drain(score_case(request(pair, out, rule="gastric-biopsy")))
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
     drain(score_case(request(pair, out, rule="gastric-biopsy", restart=True)))
