@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from shapely import box as rectangle
 from shapely import contains_xy
@@ -34,6 +34,8 @@ CORNERS = st.lists(
 )
 
 
+@example([(1, 1), (0, 7), (3, 0), (1, 1), (0, 2.0392901311206625e-35), (0, 1), (0, 0)], 1.0)
+@example([(1, 1), (0, 1), (0, 2), (1, 1), (0, 2.0392901311206625e-35), (1, 0), (0, 0)], 1.0)
 @given(CORNERS, st.sampled_from([1.0, 2.0]))
 def test_pixels_are_inside_as_shapely_says(corners: list[tuple[float, float]], downsample: float) -> None:
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -22,13 +22,17 @@ __all__ = ["Operation", "combined", "mm2", "polygon_of", "rasterised", "rings_of
 Operation = Literal["union", "subtract", "intersect", "exclude"]
 
 
+DECIMALS: Final = 6
+"""Of a corner in pixels; corners that lie closer together than that, GEOS cannot always put in order."""
+
+
 def polygon_of(outline: ArrayLike, holes: Sequence[ArrayLike] = ()) -> BaseGeometry:
     """Return a valid polygon (or several) from rings; what crosses itself is repaired.
 
     Parameters
     ----------
     outline : array-like of shape (n, 2)
-        (row, col) corners.
+        (row, col) corners; kept to a millionth of a pixel.
     holes : sequence of array-like
         Likewise.
 
@@ -39,8 +43,8 @@ def polygon_of(outline: ArrayLike, holes: Sequence[ArrayLike] = ()) -> BaseGeome
     """
     from shapely import Polygon
 
-    points = np.asarray(outline, np.float64).reshape(-1, 2)
-    rings = [np.asarray(hole, np.float64).reshape(-1, 2) for hole in holes]
+    points = np.round(np.asarray(outline, np.float64).reshape(-1, 2), DECIMALS)
+    rings = [np.round(np.asarray(hole, np.float64).reshape(-1, 2), DECIMALS) for hole in holes]
     if len(points) < 3 or not np.isfinite(points).all():
         raise UsageError("an area needs at least three corners: click more of them")
     return _surface(Polygon(points, [ring for ring in rings if len(ring) >= 3]))
@@ -60,7 +64,7 @@ def _surface(shape: BaseGeometry) -> BaseGeometry:
     parts = [part for part in get_parts(valid) if part.geom_type in ("Polygon", "MultiPolygon") and part.area]
     if not parts:
         raise UsageError("nothing is left of the area: draw it again, or undo")
-    return parts[0] if len(parts) == 1 else union_all(parts)
+    return parts[0] if len(parts) == 1 else union_all(parts, grid_size=10.0**-DECIMALS)
 
 
 def rings_of(shape: BaseGeometry) -> list[list[NDArray[np.float64]]]:
