@@ -17,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from measure_models import interval, wilson
 
 from napari_her2.events import drain
 from napari_her2.inference import PlanWishes, pick_device, resolve
@@ -36,7 +37,6 @@ UM = 0.25
 TILE = 512
 SIDE = 448
 """Pixels along a patch of 112 um."""
-DRAWS = 1000
 SHARES = (0.2, 0.4, 0.6)
 """Of the carcinoma that lies in ducts, as far as ducts find room."""
 KINDS = (2, 4)
@@ -96,20 +96,14 @@ def judged(labels: np.ndarray, area: np.ndarray, ducts: np.ndarray) -> list[dict
     return out
 
 
-def interval(scenes: list[list[bool]]) -> dict[str, float]:
+def figures(scenes: list[list[bool]]) -> dict[str, float]:
     """Return a share and its 95 % interval: whole scenes are drawn, or Wilson's where that is wider."""
-    scenes = [scene for scene in scenes if scene]
-    rng = np.random.default_rng(0)
-    found = [np.mean(np.concatenate([scenes[k] for k in rng.integers(0, len(scenes), len(scenes))]))
-             for _ in range(DRAWS)]  # fmt: skip
-    low, high = np.percentile(found, [2.5, 97.5])
-    every = np.concatenate(scenes)
-    share, n, z = float(every.mean()), len(scenes), 1.96
-    middle, root = share + z * z / (2 * n), z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low, high = (min(low, (middle - root) / (1 + z * z / n)), max(high, (middle + root) / (1 + z * z / n)))
-    figures = {"share": share, "low": max(float(low), 0.0), "high": min(float(high), 1.0)}
-    rounded = {name: round(value, 3) for name, value in figures.items()}
-    return {**rounded, "patches": len(every), "scenes": len(scenes)}
+    cases = [str(at) for at, scene in enumerate(scenes) for _ in scene]
+    every, n = np.array([one for scene in scenes for one in scene], float), len(set(cases))
+    share, least, most = interval(cases, lambda k: float(every[k].mean()))
+    low, high = wilson(share, n)
+    rounded = {"share": share, "low": min(low, least), "high": max(high, most)}
+    return {**{k: round(v, 3) for k, v in rounded.items()}, "patches": len(every), "scenes": n}
 
 
 def summary(scenes: list[list[dict[str, Any]]]) -> dict[str, dict[str, float]]:
@@ -124,7 +118,7 @@ def summary(scenes: list[list[dict[str, Any]]]) -> dict[str, dict[str, float]]:
         for how, who in (("alone", "C alone"), ("both", "C and shape")):
             chosen = [[p[how] for p in scene if p["kind"] == kind and p["edge"] in edges] for scene in scenes]
             if any(chosen):
-                out[f"{words}: {who}"] = interval(chosen)
+                out[f"{words}: {who}"] = figures(chosen)
     return out
 
 

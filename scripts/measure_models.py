@@ -122,12 +122,12 @@ def _called(name: str, pairs: list[tuple[Patch, np.ndarray]]) -> dict[str, tuple
     if len(pairs) < 5:
         return {}
     cases, wrong = [p.case for p, _ in pairs], np.array([a[1] > 0.5 for _, a in pairs], float)
-    low, high = _wilson(wrong.mean(), len(set(cases)))
+    low, high = wilson(wrong.mean(), len(set(cases)))
     value, least, most = interval(cases, lambda k: float(wrong[k].mean()))
     return {f"{name} called tumour": (value, min(low, least), max(high, most), len(set(cases)))}
 
 
-def _wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
     """Wilson's interval: a bootstrap gives (0, 0) where nothing is wrong, so the wider of both is told."""
     middle, root = share + z * z / (2 * n), z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return max(0.0, (middle - root) / (1 + z * z / n)), min(1.0, (middle + root) / (1 + z * z / n))

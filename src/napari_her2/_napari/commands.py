@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from napari_her2._napari.controller import ScoreController
+from typing import Any
 
 __all__ = [
     "KEYLESS",
@@ -50,12 +47,6 @@ KEYLESS = (
     "review_queue", "navigator", "correct_masks",
 )  # fmt: skip
 """Commands for people that have no key; the help pane lists them by the manifest's titles."""
-
-
-def _controller() -> ScoreController | None:
-    """Return the controller of the panel in the current viewer; the panel is opened if needed."""
-    panel = _dock(PANEL)
-    return None if panel is None else panel.controller
 
 
 def _dock(name: str) -> Any:
@@ -114,8 +105,9 @@ def swap() -> None:
 
 def overlay() -> None:
     """Lay the H&E over the IHC, or beside it again."""
-    if (control := _controller()) is not None:
-        control.arrange("side" if control.session.arrangement == "over" else "over")
+    panel = _dock(PANEL)
+    if panel is not None:
+        panel.controller.arrange("side" if panel.session.arrangement == "over" else "over")
 
 
 def one_stain() -> None:

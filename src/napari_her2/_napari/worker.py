@@ -115,18 +115,15 @@ class StepsWorker(WorkerBase[Any]):
         self.signals.yielded.emit(event)
 
 
-def step_back() -> int:
-    """Let the window's threads go before this one, and those that it starts; return how nice it is now.
+def step_back() -> None:
+    """Let the window's threads go before this one, and those that it starts.
 
     Drawing in software takes as many threads as there are cores, so that a core left free is not enough.
     Only Linux counts this by thread; other systems weigh their threads themselves.
     """
-    if sys.platform != "linux":
-        return 0
-    own = threading.get_native_id()
-    nice = max(os.getpriority(os.PRIO_PROCESS, own), NICE)
-    os.setpriority(os.PRIO_PROCESS, own, nice)
-    return nice
+    if sys.platform == "linux":
+        own = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, own, max(os.getpriority(os.PRIO_PROCESS, own), NICE))
 
 
 def spare_llvm(maps: Path = Path("/proc/self/maps")) -> bool:

@@ -84,7 +84,7 @@ def _below(folder: Path, root: Path) -> Iterator[tuple[str, Path]]:
             yield from _below(path, root)
 
 
-def _seal_of(manifest: dict[str, Any]) -> str:
+def _hash_of(manifest: dict[str, Any]) -> str:
     """Hash of a manifest without its own seal."""
     plain = {name: value for name, value in manifest.items() if name != "seal"}
     text = json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -121,7 +121,7 @@ def seal_case(bundle: CaseBundle, *, reader: str = "") -> str:
         "reader": reader or None,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    manifest["seal"] = _seal_of(manifest)
+    manifest["seal"] = _hash_of(manifest)
     write_json(files.manifest, manifest)
     return str(manifest["seal"])
 
@@ -152,8 +152,8 @@ def verify_case(bundle: CaseBundle, *, slides: bool = True) -> SealCheck:
     return SealCheck(
         sealed_by=sealed.get("reader"),
         sealed_at=sealed.get("time"),
-        seal=str(manifest.get("seal") or _seal_of(manifest)),
-        manifest_intact=manifest.get("seal") in (None, _seal_of(manifest)),
+        seal=str(manifest.get("seal") or _hash_of(manifest)),
+        manifest_intact=manifest.get("seal") in (None, _hash_of(manifest)),
         changed=tuple(name for name in listed if name in now and sha256_of(now[name]) != listed[name]),
         missing=tuple(name for name in listed if name not in now),
         added=tuple(name for name in now if name not in listed and name.partition("/")[0] not in own),

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_her2.cli.bench.setting import Verdict
@@ -13,8 +14,6 @@ from napari_her2.cli.bench.slides import confined
 from napari_her2.events import drain
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_her2.cli.bench.setting import BenchWishes
     from napari_her2.inference import Guided
     from napari_her2.pipeline.asking import Asking
@@ -61,7 +60,7 @@ def coarse_to_fine(wishes: BenchWishes) -> Verdict:
         asked = PlanWishes(overlap=OVERLAP, least_tissue=LEAST_TISSUE)
         plan = resolve(asked, slide, entry.spec, pick_device(wishes.device), tissue=tissue)
         asking = ready(entry, plan, slide)
-        times, (guided, outcome), whole = _in_turn(asking, tissue, wishes.work.__class__(work), wishes.repeat)
+        times, (guided, outcome), whole = _in_turn(asking, tissue, Path(work), wishes.repeat)
         index = tumour_class(entry.spec)
         maps = [heat_map(found[..., index], asking.plan.grid, tissue) >= 0.5 for found in (guided, whole)]
     areas = [float(found.sum()) * tissue.um_per_px**2 / 1e6 for found in maps]
