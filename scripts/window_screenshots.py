@@ -319,6 +319,7 @@ def main() -> None:
             if not options.only or act in options.only:
                 if act not in ("slides", "score", "real", "serial") and tour.panel.session.result is None:
                     demo_view.show_in(tour.panel, folder / "case")
+                tour.panel.studio.hud.forget_pointer()
                 make()
         tour.viewer.close()
 

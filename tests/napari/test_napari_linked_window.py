@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtWidgets import QApplication
 from tests.napari import handmade
 from tests.napari.windows import open_in, wait
 
@@ -144,6 +145,13 @@ def test_ruler_circle_and_read_out(panel: Any, viewer: Any, case: Path, qtbot: A
     expected = len(index.in_circle(panel.studio.hud._cursor, 400.0))
     assert glass._lines[1] == f"{expected:,} tumour cells in ⌀ 0.40 mm"
     assert glass._told[0].startswith("cell ")
+    hud, first, stood = panel.studio.hud, panel.studio.hud._cursor, at(glass, place)
+    panel.controller.canvas.go((380.0, 500.0), 1.0)
+    wait(lambda: hud._cursor != first)
+    assert glass.on_screen(hud._cursor).toPoint() == stood, "the mouse stood still, the view moved"
+    QApplication.sendEvent(glass, QEvent(QEvent.Type.Leave))
+    assert glass._told == ()
+    assert glass._circle is not None
     panel.view_box.ruler.click()
     assert glass._measured is None
     viewer.scene.camera.zoom = 0.1

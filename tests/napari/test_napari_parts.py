@@ -189,6 +189,18 @@ def test_cells_come_in_blocks_each_cell_once(pair: tuple[Path, Path]) -> None:
     assert found[0].col_px.mean() > found[-1].col_px.mean(), "what is in view comes first"
 
 
+def test_bare_glass_in_a_region_is_given_no_class(tmp_path: Path) -> None:
+    path = handmade.write_slide(tmp_path / "s.tif", handmade.picture("ihc"), 0.25)
+    with open_slide(path) as slide:
+        corner = PartRequest(part=PARTS["L"], slide=slide, region=Box.of_shape(slide.shape), device="cpu")
+        cells = np.vstack([event.cells for event in run_part(corner) if isinstance(event, Painted)])
+        glass = PartRequest(part=PARTS["L"], slide=slide, region=Box(0, 0, 60, 60), device="cpu")
+        asked = [event for event in run_part(glass) if isinstance(event, Painted)]
+    assert (0, 0) not in map(tuple, cells.tolist())
+    assert len(cells) > 20
+    assert len(asked) == 1, "where all of it looks bare, the person's wish counts"
+
+
 @pytest.mark.parametrize("letter", ["C", "L", "M"])
 def test_a_window_paints_what_a_run_without_one_answers(letter: str, tmp_path: Path) -> None:
     """Another order, other threads, and a region out of the middle: the same values to the last one."""

@@ -202,6 +202,8 @@ def _model(request: PartRequest) -> Iterator[Any]:
     wishes = PlanWishes(region=request.region, overlap=0.0)
     yield Progress(request.part.words, 0, 0, "patches")
     plan = resolve(wishes, slide, spec, device, tissue=_tissue(request))
+    if request.region is not None:
+        plan = _without_glass(plan, slide)
     done = request.done(plan.grid.shape)
     cells = plan.cells if done is None else plan.cells[~done[plan.cells[:, 0], plan.cells[:, 1]]]
     agenda = Agenda(cells, done=len(plan) - len(cells))
@@ -218,12 +220,20 @@ def _model(request: PartRequest) -> Iterator[Any]:
 
 
 def _tissue(request: PartRequest) -> Any:
-    """Return the tissue of a whole slide; a region that a person chose runs as it is."""
+    """Return the tissue of a whole slide; of a region that a person chose only bare glass is left out."""
     if request.region is not None:
         return None
     from napari_her2.tissue import find_tissue
 
     return find_tissue(request.slide)
+
+
+def _without_glass(plan: Plan, slide: Slide) -> Plan:
+    """Leave patches of bare glass out, where a class would read as a result; if all look bare, none."""
+    from napari_her2.tissue import off_glass
+
+    keep = off_glass(slide, [plan.grid.box(*cell) for cell in plan.cells.tolist()])
+    return replace(plan, cells=plan.cells[keep]) if keep.any() else plan
 
 
 def _picture(plan: Plan, slide: Slide) -> tuple[tuple[int, int], float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_her2.tissue.controls import mean_dab
 from napari_her2.tissue.find import find_tissue
+from napari_her2.tissue.glance import off_glass
 from napari_her2.tissue.mask import TISSUE_LABELS, Piece, Role, TissueMask, with_roles
 from napari_her2.tissue.pieces import find_pieces, propose_roles
 from napari_her2.tissue.qc import TissueQc, tissue_qc
@@ -23,6 +24,7 @@ __all__ = [
     "find_pieces",
     "find_tissue",
     "mean_dab",
+    "off_glass",
     "propose_roles",
     "tissue_from_rgb",
     "tissue_qc",

@@ -71,13 +71,17 @@ def raster_step(shape: tuple[int, int], slide_um_per_px: float, um_per_px: float
     return max(step, int(np.ceil(np.sqrt(shape[0] * shape[1] / _LARGEST_RASTER_PX))))
 
 
-def read_raster(slide: Slide, step: int) -> NDArray[np.uint8]:
-    """Whole slide at ``step`` level-0 pixels per raster pixel, read in strips."""
-    rows, cols = (-(-n // step) for n in slide.shape)
+def read_raster(slide: Slide, step: int, region: Box | None = None) -> NDArray[np.uint8]:
+    """Slide at ``step`` level-0 pixels per raster pixel, or what of it a region touches, read in strips."""
+    within = region or Box.of_shape(slide.shape)
+    top, left = within.row // step, within.col // step
+    rows, cols = -(-within.row_stop // step) - top, -(-within.col_stop // step) - left
     raster = np.empty((rows, cols, 3), np.uint8)
     for tile in Box(0, 0, rows, cols).tiles(_STRIP_PX):
-        region = Box(tile.row * step, tile.col * step, tile.height * step, tile.width * step)
-        raster[tile.slices] = slide.read_at(region, step * slide.um_per_px)
+        place = (top + tile.row) * step, (left + tile.col) * step
+        raster[tile.slices] = slide.read_at(
+            Box(*place, tile.height * step, tile.width * step), step * slide.um_per_px
+        )
     return raster
 
 

@@ -54,6 +54,11 @@ class Glass(QWidget):
         Whose camera says where world µm lie on the screen.
     canvas : QWidget
         Covered wholly.
+
+    Attributes
+    ----------
+    left : callable
+        Called when the mouse leaves the canvas.
     """
 
     def __init__(self, viewer: Any, canvas: QWidget) -> None:
@@ -75,6 +80,7 @@ class Glass(QWidget):
         self._hovered: Callable[[Place], None] | None = None
         self._pressed: QPointF | None = None
         self._taken = self._moved = False
+        self.left: Callable[[], None] = lambda: None
         canvas.installEventFilter(self)
         self.setGeometry(canvas.rect())
         self.show()
@@ -141,10 +147,17 @@ class Glass(QWidget):
             self.update()
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Stay as large as the canvas."""
+        """Stay as large as the canvas, and hear when the mouse leaves it."""
         if event.type() == QEvent.Type.Resize:
             self.setGeometry(watched.rect())
+        elif event.type() == QEvent.Type.Leave and self._hand is None:
+            self.left()
         return False
+
+    def leaveEvent(self, event: Any) -> None:
+        """Hear when the mouse leaves while a tool holds it."""
+        self.left()
+        super().leaveEvent(event)
 
     def on_screen(self, place: Place) -> QPointF:
         """Return where a place (world µm) is painted."""

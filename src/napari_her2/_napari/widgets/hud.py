@@ -31,6 +31,8 @@ __all__ = ["Hud"]
 
 REST_MS = 140
 """The view is at rest after this long without a move."""
+STILL_PX = 2.0
+"""A place that is no farther from the mouse than this still lies under it: zooming rounds."""
 USUAL_UM = 500.0
 """Diameter of the circle that is counted first: about a field of 40 times."""
 
@@ -66,8 +68,10 @@ class Hud:
         self._rest = QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
-        self._rest.timeout.connect(self.draw_near)
+        self._rest.timeout.connect(self._rested)
         self._cursor: Place | None = None
+        self._pointer: Any = None
+        self.glass.left = self.forget_pointer
         self._diameter = USUAL_UM
         self.show_view()
 
@@ -137,10 +141,23 @@ class Hud:
 
     def hover(self, place: Place) -> None:
         """Tell what lies under the cursor (world µm), and count around it where a circle is wanted."""
-        self._cursor = place
+        self._cursor, self._pointer = place, self.glass.on_screen(place)
         self.glass.show_told(*self.told(place))
         if self.session.circle_um > 0:
             self.show_view()
+
+    def forget_pointer(self) -> None:
+        """Tell nothing more: the mouse has left the canvas. A circle stays where it was."""
+        self._pointer = None
+        self.glass.show_told()
+
+    def _rested(self) -> None:
+        """Tell what lies under a mouse that kept still while a key or a button moved the view."""
+        if self._cursor is not None and self._pointer is not None:
+            away = self.glass.on_screen(self._cursor) - self._pointer
+            if away.manhattanLength() > STILL_PX:
+                self.hover(self.glass.in_world(self._pointer))
+        self.draw_near()
 
     def told(self, place: Place) -> tuple[str, ...]:
         """Return what is known of a place of the main canvas."""
