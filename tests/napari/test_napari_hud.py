@@ -12,7 +12,7 @@ from tests.napari.test_napari_steps import Desk
 from napari_her2._napari.cell_index import CellIndex
 from napari_her2._napari.density import cells_of, painted
 from napari_her2._napari.hands import Ruler, length_words
-from napari_her2._napari.hud import counted_words, legend_for, magnification_words
+from napari_her2._napari.hud import counted_words, fitted, legend_for, magnification_words
 from napari_her2._napari.paired import Cover
 from napari_her2._napari.probe import Probe, error_words
 from napari_her2._napari.stains import StainView
@@ -59,6 +59,18 @@ def test_legend_names_what_is_shown_and_nothing_else() -> None:
     both = [words for _, words in legend_for(["heat", "her2", "outline"])]
     assert both[0] == "3+"
     assert both[-2:] == ["tumour area", "tumour probability"]
+
+
+@pytest.mark.parametrize(
+    ("room", "wanted"),
+    [
+        (40, ("cell 1+ \u00b7 membrane 0 % \u00b7 not counted", "alone")),
+        (22, ("cell 1+ \u00b7 membrane 0 %", "not counted", "alone")),
+        (3, ("cell 1+", "membrane 0 %", "not counted", "alone")),
+    ],
+)
+def test_what_is_told_is_broken_at_its_dots(room: float, wanted: tuple[str, ...]) -> None:
+    assert fitted(("cell 1+ \u00b7 membrane 0 % \u00b7 not counted", "alone"), len, room) == wanted
 
 
 def test_field_counter() -> None:

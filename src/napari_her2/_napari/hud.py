@@ -8,13 +8,14 @@ from napari_her2._napari.viewing import magnification
 from napari_her2.vocabulary import CELL_CLASSES, COLOURS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["counted_words", "legend_for", "magnification_words"]
+__all__ = ["counted_words", "fitted", "legend_for", "magnification_words"]
 
+DOT: Final = " \u00b7 "
 TIMES: Final = "\u00d7"
 STRONGEST_FIRST: Final = (3, 2, 4, 1, 0)
 CLASS_KEYS: Final = ("cells", "density", "her2", "pixels", "part_L", "part_M", "part_cells")
@@ -62,3 +63,26 @@ def counted_words(count: int, circle_um: float) -> str:
     """Return how many cells are counted, and where."""
     where = f"in \u2300 {circle_um / 1000:.2f} mm" if circle_um > 0 else "in view"
     return f"{count:,} tumour cells {where}"
+
+
+def fitted(lines: Iterable[str], width_of: Callable[[str], float], room: float) -> tuple[str, ...]:
+    """Return lines of facts with dots between them, broken at the dots where there is not room enough.
+
+    Parameters
+    ----------
+    lines : iterable of str
+    width_of : callable
+        Width of a text, in the unit of ``room``.
+    room : float
+    """
+    found: list[str] = []
+    for line in lines:
+        first, *others = line.split(DOT)
+        found.append(first)
+        for fact in others:
+            longer = found[-1] + DOT + fact
+            if width_of(longer) > room:
+                found.append(fact)
+            else:
+                found[-1] = longer
+    return tuple(found)

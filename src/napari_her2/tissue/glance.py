@@ -52,10 +52,10 @@ def off_glass(slide: Slide, boxes: Sequence[Box]) -> NDArray[np.bool_]:
     step = raster_step(slide.shape, slide.um_per_px, UM_PER_PX)
     low = np.min([(box.row, box.col) for box in boxes], axis=0)
     high = np.max([(box.row_stop, box.col_stop) for box in boxes], axis=0)
-    around = Box(int(low[0]), int(low[1]), *(int(n) for n in high - low)).padded(
-        round(AROUND_UM / slide.um_per_px)
-    )
-    around = around.intersect(Box.of_shape(slide.shape))
+    pad = round(AROUND_UM / slide.um_per_px)
+    top, left = (max(int(n) - pad, 0) for n in low)
+    bottom, right = (min(int(n) + pad, side) for n, side in zip(high, slide.shape, strict=True))
+    around = Box(top, left, bottom - top, right - left)
     seen = tissue_from_rgb(read_raster(slide, step, around), step * slide.um_per_px, slide.white) > 0
     row, col = around.row // step, around.col // step
     return np.array(

@@ -13,6 +13,7 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_her2._napari.hud import fitted
 from napari_her2._napari.widgets import painting
 from napari_her2._napari.widgets.painting import MARGIN_PX
 
@@ -254,13 +255,14 @@ class Glass(QWidget):
         self._paint_column(painter, metrics, (self._title,) if self._title else (), MARGIN_PX)
         self._paint_column(painter, metrics, self._lines, MARGIN_PX, right=True)
         top = MARGIN_PX + row_px * bool(self._title)
+        told = fitted(self._told, metrics.horizontalAdvance, self.width() - 2 * MARGIN_PX)
         widest = [
             max((metrics.horizontalAdvance(text) for text in lines), default=0.0)
-            for lines in (self._told, self._lines)
+            for lines in (told, self._lines)
         ]
         if sum(widest) + 5 * MARGIN_PX > self.width():  # too narrow for both beside each other
             top = max(top, MARGIN_PX + row_px * len(self._lines))
-        self._paint_column(painter, metrics, self._told, top)
+        self._paint_column(painter, metrics, told, top)
 
     def _paint_column(
         self, painter: QPainter, metrics: Any, lines: Sequence[str], top: float, *, right: bool = False
