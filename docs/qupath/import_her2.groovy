@@ -25,9 +25,9 @@ def objects = PathIO.readObjects(new File(path).toPath()).findAll {
     whose == null || whose == slide
 }
 
-// What an earlier import brought has the class of a cell of ours, or says how it came to be.
+// What an earlier import brought has the class of a cell of ours, or says who made it or what the piece of tissue is.
 def earlier = getDetectionObjects().findAll { it.getPathClass()?.toString() ==~ /(Tumor|Other|Excluded): .*/ } +
-    getAnnotationObjects().findAll { text(it, "method") != null }
+    getAnnotationObjects().findAll { text(it, "method") != null || text(it, "role") != null }
 removeObjects(earlier, true)
 
 addObjects(objects)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,9 +16,6 @@ from tests.cli.running import Capture, run
 
 from napari_her2.case import read_case
 from napari_her2.exchange import Area, drawn_areas, read_areas, read_cell_features, write_areas
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 UM = 0.25
 
@@ -34,6 +33,10 @@ def test_geojson_holds_areas_and_cells(case: Path, tmp_path: Path, capsys: Captu
     areas = [a for a in read_areas(out) if a.kind == "annotation"]
     assert len(areas) == found["areas"] >= 1
     assert {a.slide for a in areas} == {"ihc"}
+    script = (Path(__file__).parents[2] / "docs/qupath/import_her2.groovy").read_text(encoding="utf-8")
+    known = set(re.findall(r'text\(it, "(\w+)"\) != null', script.split("earlier = ")[1]))
+    for area in areas:
+        assert known & set(area.properties or {}), "QuPath takes it out again before the next import"
     he = run(capsys, "export", case, "--to", "geojson", "--slide", "he", "--out", out)
     assert he["cells"] == 0
 

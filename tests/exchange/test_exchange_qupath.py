@@ -33,7 +33,7 @@ def test_cells_of_an_earlier_import_are_recognised() -> None:
 
 
 def test_the_texts_they_read_are_in_the_metadata() -> None:
-    properties = {"method": "classical", "carried": True}
+    properties = {"method": "classical", "carried": True, "role": "patient", "slide": "he"}
     metadata = json.loads(feature_text(known(properties=properties)))["properties"]["metadata"]
     for key in re.findall(
         r'text\(it, "(\w+)"\)', (FOLDER / "import_her2.groovy").read_text(encoding="utf-8")

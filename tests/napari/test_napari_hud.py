@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from napari.layers import Points, Shapes
 from tests.napari import handmade
 from tests.napari.test_napari_steps import Desk
 
@@ -13,6 +14,7 @@ from napari_her2._napari.cell_index import CellIndex
 from napari_her2._napari.density import cells_of, painted
 from napari_her2._napari.hands import Ruler, length_words
 from napari_her2._napari.hud import counted_words, fitted, legend_for, magnification_words
+from napari_her2._napari.layers import fit_lines
 from napari_her2._napari.paired import Cover
 from napari_her2._napari.probe import Probe, error_words
 from napari_her2._napari.stains import StainView
@@ -226,3 +228,17 @@ def test_the_ruler_measures_on_the_slide() -> None:
     assert seen[2][2] == "2.00 mm"
     assert length_words(12.34) == "12.3 µm"
     assert length_words(512.4, "px") == "512 px"
+
+
+def test_lines_are_as_wide_on_the_screen_at_any_zoom() -> None:
+    ring = np.array([(0.0, 0.0), (0.0, 90.0), (80.0, 90.0)])
+    outline = Shapes([ring], shape_type="path", edge_width=3.0)
+    empty, points = Shapes(ndim=2), Points(np.zeros((1, 2)), size=6)
+    for zoom in (0.02, 0.5, 4.0):
+        fit_lines([outline, points, empty], zoom)
+        assert outline.edge_width[0] * zoom == pytest.approx(2.0)
+        empty.add(ring, shape_type="polygon")
+        assert empty.edge_width[-1] * zoom == pytest.approx(2.0), "what is drawn next, too"
+    fit_lines([outline], 4.4)
+    assert outline.edge_width[0] == 0.5, "a little zoom changes nothing"
+    assert points.size[0] == 6

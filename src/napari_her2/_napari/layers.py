@@ -14,7 +14,7 @@ from napari_her2._napari.roi import AREA_CLASSES
 from napari_her2.vocabulary import CELL_CLASSES, COLOURS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,6 +32,7 @@ __all__ = [
     "cells_layer",
     "class_colours",
     "drawing_layer",
+    "fit_lines",
     "heat_colours",
     "heat_layer",
     "outline_layer",
@@ -58,6 +59,8 @@ CELL_UM = 6.0
 
 LEAST_LINE_UM, LINE_PER_EXTENT = 1.0, 0.003
 """Lines are at least this wide, and wide enough to be seen when the whole area is in view."""
+LINE_PX, LINE_SLACK = 2.0, 1.3
+"""On the screen, once the view is at rest; widths that are off by less stay."""
 
 
 _UM: dict[str, Any] = {"units": ("um", "um"), "axis_labels": ("y", "x")}
@@ -164,6 +167,23 @@ def outline_layer(rings_um: Sequence[NDArray[np.float64]], role: str, **more: An
 def line_um(extent_um: float) -> float:
     """Return how wide a line must be to be seen when that extent is in view."""
     return max(LEAST_LINE_UM, LINE_PER_EXTENT * extent_um)
+
+
+def fit_lines(layers: Iterable[Any], zoom: float) -> None:
+    """Draw the lines of layers of shapes equally wide on the screen at any zoom (screen pixels per µm).
+
+    napari's lines have a width in the layer's own unit: made for the whole slide they hide cells at 20 times,
+    made for cells they cannot be seen on the whole slide.
+    """
+    wanted = LINE_PX / zoom
+    for layer in layers:
+        if not hasattr(layer, "shape_type"):
+            continue
+        widths = [*layer.edge_width, layer.current_edge_width]
+        if max(max(widths) / wanted, wanted / max(min(widths), 1e-9)) > LINE_SLACK:
+            layer.edge_width = wanted
+            layer.current_edge_width = wanted
+            layer.refresh()
 
 
 def drawing_layer(rings_um: Sequence[NDArray[np.float64]] = (), extent_um: float = 1000.0) -> LayerData:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QTimer
 
+from napari_her2._napari import layers as data
 from napari_her2._napari.density import NEAR, cells_of
 from napari_her2._napari.hands import Ruler
 from napari_her2._napari.hud import counted_words, legend_for, magnification_words
@@ -157,6 +158,9 @@ class Hud:
             away = self.glass.on_screen(self._cursor) - self._pointer
             if away.manhattanLength() > STILL_PX:
                 self.hover(self.glass.in_world(self._pointer))
+        drawn = self.canvas.drawing()
+        lines = [*self.canvas.overlay_layers(), *([] if drawn is None else [drawn])]
+        data.fit_lines(lines, float(self.viewer.scene.camera.zoom))
         self.draw_near()
 
     def told(self, place: Place) -> tuple[str, ...]:
@@ -224,6 +228,7 @@ class Hud:
 
     def show_legend(self, *_: Any) -> None:
         """Show what the colours on the canvas mean."""
+        self._rest.start()
         self._follow()
         self._write_legend()
 

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QPushButton, QS
 
 from napari_her2._napari.hands import Ruler
 from napari_her2._napari.he_side import HeSide
+from napari_her2._napari.layers import fit_lines
 from napari_her2._napari.linking import Link, LinkedCameras, centre_of
 from napari_her2._napari.shortcuts import keys_in
 from napari_her2._napari.widgets.arrange import bring_layer_docks, put_layer_docks_away
@@ -67,6 +68,7 @@ class LinkedDock(Docked):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._at_rest)
+        self.partner.layers.events.inserted.connect(self._layer_came)
         self.shared = SharedView(self.session, self.controller.canvas, self.side)
         self._build()
         self.studio.refresher.follow(self.partner)
@@ -297,7 +299,11 @@ class LinkedDock(Docked):
             if on:
                 self.cameras.sync()
 
+    def _layer_came(self, *_: Any) -> None:
+        self._rest.start()
+
     def _at_rest(self) -> None:
+        fit_lines(self.partner.layers, float(self.partner.scene.camera.zoom))
         if self.cameras is not None and self.linked.isChecked():
             self.cameras.rest()
             self.curtain.rest()
