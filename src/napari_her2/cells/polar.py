@@ -202,7 +202,8 @@ def follow(value: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np
     step near it on every ray.
     """
     score = np.where(allowed, value, _FORBIDDEN)
-    rough = score.reshape(len(score), RAYS // 2, 2, STEPS // 2, 2).max(axis=4).mean(axis=2)
+    steps = np.maximum(score[..., 0::2], score[..., 1::2])  # numpy reduces axes of two slowly
+    rough = (steps[:, 0::2] + steps[:, 1::2]) / np.float32(2)
     line = np.repeat(_closed_line(rough), 2, axis=1)
     line = (line + np.roll(line, -1, axis=1)) + 0
     near = np.clip(line[..., None] + np.arange(-2, 4), 0, STEPS - 1)

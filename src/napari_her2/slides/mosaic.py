@@ -189,12 +189,12 @@ def composite(block: Block, white: NDArray[np.uint8]) -> NDArray[np.uint8]:
     -------
     ndarray of shape (h, w, 3), uint8
     """
-    if block.alpha is None:
+    if block.alpha is None or block.alpha.min(initial=255) == 255:
         return block.rgb
-    opaque = block.alpha[..., None]
-    out = np.where(opaque == 0, white, block.rgb)
+    out = block.rgb.copy()
+    out[block.alpha == 0] = white
     partial = (block.alpha > 0) & (block.alpha < 255)
     if partial.any():
-        weight = opaque[partial].astype(np.float32) / 255
+        weight = block.alpha[partial, None].astype(np.float32) / 255
         out[partial] = np.rint(block.rgb[partial] * weight + white * (1 - weight))
     return out
