@@ -203,7 +203,7 @@ def follow(value: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np
     """
     score = np.where(allowed, value, _FORBIDDEN)
     steps = np.maximum(score[..., 0::2], score[..., 1::2])  # numpy reduces axes of two slowly
-    rough = (steps[:, 0::2] + steps[:, 1::2]) / np.float32(2)
+    rough = np.asarray((steps[:, 0::2] + steps[:, 1::2]) / 2, np.float32)
     line = np.repeat(_closed_line(rough), 2, axis=1)
     line = (line + np.roll(line, -1, axis=1)) + 0
     near = np.clip(line[..., None] + np.arange(-2, 4), 0, STEPS - 1)
