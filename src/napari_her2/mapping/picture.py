@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "darkness", "guess_tissue", "resampled"]
 
+_FIELD_UM = 60.0
+"""Scattered spots are smoothed by this much: what lies closer together is one field."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
@@ -118,13 +121,33 @@ def darkness(rgb: NDArray[np.uint8], tissue: NDArray[np.bool_] | None = None) ->
 
 
 def guess_tissue(dark: NDArray[np.float32], um_per_px: float) -> NDArray[np.bool_]:
-    """Say roughly where tissue is, for pictures that come without a mask: anything dark, holes closed."""
+    """Say roughly where tissue is, for pictures that come without a mask: anything dark.
+
+    Where that is scattered (single cells on glass), the field that holds it counts as a whole: two pictures
+    of such spots share little of them until they lie exactly, and nothing could be tried by what they share.
+    """
+    smooth = _smoothed(dark, float(np.clip(20 / um_per_px, 1, 10)))
+    found = smooth > max(0.02, 0.25 * float(np.percentile(smooth, 90)))
+    if _is_scattered(found):
+        wide = _smoothed(dark, max(_FIELD_UM / um_per_px, 1.0))
+        low, high = np.percentile(wide, (5, 99))
+        found = wide > low + 0.25 * (high - low)
+    return np.asarray(found)
+
+
+def _smoothed(dark: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
     import cv2
 
-    sigma = float(np.clip(20 / um_per_px, 1, 10))
-    smooth = cv2.GaussianBlur(dark, (0, 0), sigma)
-    level = max(0.02, 0.25 * float(np.percentile(smooth, 90)))
-    return np.asarray(smooth > level)
+    return np.asarray(cv2.GaussianBlur(dark, (0, 0), sigma_px), np.float32)
+
+
+def _is_scattered(found: NDArray[np.bool_]) -> bool:
+    """Say whether the three largest pieces hold less than half of all."""
+    import cv2
+
+    _, _, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
+    areas = np.sort(stats[1:, cv2.CC_STAT_AREA])
+    return bool(areas[-3:].sum() < 0.5 * areas.sum())
 
 
 def resampled(
