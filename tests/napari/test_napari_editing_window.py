@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.napari.windows import open_in, wait
+from tests.napari.windows import move, open_in, wait
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +108,6 @@ def point(viewer: Any, native: Any, place_um: tuple[float, float]) -> Any:
     A click before its move has come leaves two equal corners, of which napari draws one anywhere.
     """
     from qtpy.QtCore import QPoint
-    from qtpy.QtTest import QTest
 
     from napari_her2._napari.worker import wait_until
 
@@ -126,8 +125,8 @@ def point(viewer: Any, native: Any, place_um: tuple[float, float]) -> Any:
         )
         at = QPoint(round(x), round(y))
         for step in (QPoint(4, 4), QPoint(0, 0)):  # a mouse that is there already tells nothing
-            QTest.mouseMove(native, at + step)
-            wait_until(lambda: False, 0.15)  # of two moves at once the second may get lost
+            move(native, at + step)
+            wait_until(lambda: False, 0.05)  # of two moves at once the second is dropped
         if wait_until(arrived, 0.5):
             return at
     raise AssertionError(f"the mouse is at {viewer.cursor.position}, not at {place_um}")
@@ -164,10 +163,10 @@ def drag(viewer: Any, start_um: tuple[float, float], end_um: tuple[float, float]
         y = (row - camera.center[-2]) * camera.zoom + size[0] / 2
         return QPoint(round((col - camera.center[-1]) * camera.zoom + size[1] / 2), round(y))
 
-    QTest.mouseMove(native, at(0))
+    move(native, at(0))
     QTest.mousePress(native, left, pos=at(0))
     for part in (0.3, 0.6, 0.9, 1.0):
-        QTest.mouseMove(native, at(part))
+        move(native, at(part), left)
         wait_until(lambda: False, 0.1)
     QTest.mouseRelease(native, left, pos=at(1.0))
     wait_until(lambda: False, 0.1)

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtWidgets import QApplication
 from tests.napari import handmade
-from tests.napari.windows import open_in, wait
+from tests.napari.windows import move, open_in, wait
 
 from napari_her2._napari.preparing import Prepared
 from napari_her2._napari.roi import Ring
@@ -67,13 +67,13 @@ def test_pairs_are_set_and_moved_by_the_mouse(
     start, end = at(glass, (400, 500)), at(glass, (380, 500))
     qtbot.mousePress(glass, left, pos=start)
     for step in range(1, 6):
-        qtbot.mouseMove(glass, start + (end - start) * step / 5)
+        move(glass, start + (end - start) * step / 5)
     qtbot.mouseRelease(glass, left, pos=end)
     wait(lambda: not control.state.busy)
     assert control.state.pairs.ihc_px[0] * handmade.UM == pytest.approx((380, 500), abs=1.5)
     assert tuple(viewer.scene.camera.center) == before, "a drag of a pair moves no slide"
     qtbot.mousePress(glass, left, pos=QPoint(60, 60))
-    qtbot.mouseMove(glass, QPoint(90, 80))
+    move(glass, QPoint(90, 80))
     qtbot.mouseRelease(glass, left, pos=QPoint(90, 80))
     assert tuple(viewer.scene.camera.center) != before, "a drag of anything else does"
     assert len(control.state.pairs) == 1
@@ -125,8 +125,8 @@ def test_ruler_circle_and_read_out(panel: Any, viewer: Any, case: Path, qtbot: A
     panel.view_box.ruler.click()
     start = at(glass, (300, 400))
     qtbot.mousePress(glass, left, pos=start)
-    qtbot.mouseMove(glass, start + QPoint(40, 0))
-    qtbot.mouseMove(glass, start + QPoint(80, 0))
+    move(glass, start + QPoint(40, 0))
+    move(glass, start + QPoint(80, 0))
     qtbot.mouseRelease(glass, left, pos=start + QPoint(80, 0))
     assert glass._measured[2] == "100 µm"
     assert tuple(viewer.scene.camera.center) == before
@@ -135,8 +135,8 @@ def test_ruler_circle_and_read_out(panel: Any, viewer: Any, case: Path, qtbot: A
 
     def circled() -> bool:
         """The pointer may come before the circle is there: it moves until both are."""
-        qtbot.mouseMove(glass, at(glass, place) + QPoint(1, 0))
-        qtbot.mouseMove(glass, at(glass, place))
+        move(glass, at(glass, place) + QPoint(1, 0))
+        move(glass, at(glass, place))
         return glass._circle is not None
 
     wait(circled)

@@ -25,3 +25,15 @@ def open_in(panel: Any, *paths: Path) -> None:
     panel.controller.open(paths)
     wait(lambda: not panel.session.busy)
     wait(lambda: refresher().idle)
+
+
+def move(widget: Any, at: Any, button: Any = None) -> None:
+    """Tell a widget of a move of the mouse; the display's pointer is shared with other tests' windows."""
+    from qtpy.QtCore import QEvent, QPointF, Qt
+    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtWidgets import QApplication
+
+    none = Qt.MouseButton.NoButton
+    there = QPointF(at), QPointF(widget.mapToGlobal(at))
+    event = QMouseEvent(QEvent.Type.MouseMove, *there, none, button or none, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, event)

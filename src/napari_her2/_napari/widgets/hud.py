@@ -70,6 +70,7 @@ class Hud:
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._rested)
+        self.glass.destroyed.connect(self._rest.stop)  # a window that closes takes it away before us
         self._cursor: Place | None = None
         self._pointer: Any = None
         self.glass.left = self.forget_pointer
