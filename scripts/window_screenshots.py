@@ -20,7 +20,7 @@ from PIL import Image
 import napari
 from napari_her2._napari import demo_view
 from napari_her2._napari.sample import make_sample, sample_folder
-from napari_her2._napari.widgets.arrange import LINKED, PARTS_DOCK, QUEUE, open_dock
+from napari_her2._napari.widgets.arrange import HELP, LINKED, PARTS_DOCK, QUEUE, open_dock
 from napari_her2._napari.worker import wait_until
 from napari_her2.events import drain
 
@@ -132,6 +132,8 @@ def linked(tour: Tour) -> None:
     tour.save("tour_linked.png")
     dock.show_curtain("checkerboard")
     tour.save("tour_board.png")
+    dock.show_curtain("swipe")
+    tour.save("tour_swipe.png")
     dock.show_curtain("off")
     pairs(tour, dock)
     draw(tour, dock)
@@ -212,6 +214,23 @@ def parts(tour: Tour) -> None:
     tour.save("tour_parts.png")
     tour.close_dock(dock)
     tour.panel.view_box.layers["cells"].click()
+
+
+def handed_on(tour: Tour) -> None:
+    """Review and export in the panel, in the light theme, and the help beside it."""
+    dock = open_dock(tour.viewer, HELP)
+    tour.viewer.theme = "light"
+    panel = tour.panel
+    panel.result.fold(True)
+    panel.review.fold(False)
+    panel.export.fold(False)
+    tour.look_at_crowd(1.0)
+    tour.save("tour_export.png")
+    panel.result.fold(False)
+    panel.review.fold(True)
+    panel.export.fold(True)
+    tour.viewer.theme = "dark"
+    tour.close_dock(dock)
 
 
 def review(tour: Tour) -> None:
@@ -311,6 +330,7 @@ def main() -> None:
             "field": lambda: field(tour),
             "parts": lambda: parts(tour),
             "review": lambda: review(tour),
+            "export": lambda: handed_on(tour),
             "worklist": lambda: worklist(tour, scratch),
             "real": lambda: real(tour),
             "serial": lambda: serial(tour, scratch),
