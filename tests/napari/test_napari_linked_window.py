@@ -13,6 +13,7 @@ from tests.napari.windows import move, open_in, wait
 
 from napari_her2._napari.preparing import Prepared
 from napari_her2._napari.roi import Ring
+from napari_her2._napari.viewing import visible_um
 from napari_her2._napari.widgets.arrange import LINKED, NAVIGATOR, open_dock
 
 if TYPE_CHECKING:
@@ -159,6 +160,16 @@ def test_ruler_circle_and_read_out(panel: Any, viewer: Any, case: Path, qtbot: A
     assert not panel.controller.canvas.layer("cells").visible
     panel.studio.hud.switch_circle()
     assert "in view" in glass._lines[1]
+    viewer.scene.camera.zoom = 1.0
+    before = glass._lines[1]
+    viewer.window.resize(1000, 620)
+
+    def counted_again() -> bool:
+        corners = visible_um(viewer)
+        there = int(index.by_class(index.within(corners.min(axis=0), corners.max(axis=0))).sum())
+        return bool(glass._lines[1] == f"{there:,} tumour cells in view" != before)
+
+    wait(counted_again)
 
 
 def test_navigator_shows_the_case_in_small(panel: Any, viewer: Any, case: Path) -> None:

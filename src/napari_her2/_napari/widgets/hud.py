@@ -73,7 +73,7 @@ class Hud:
         self.glass.destroyed.connect(self._rest.stop)  # a window that closes takes it away before us
         self._cursor: Place | None = None
         self._pointer: Any = None
-        self.glass.left = self.forget_pointer
+        self.glass.left, self.glass.resized = self.forget_pointer, self._rest.start
         self._diameter = USUAL_UM
         self.show_view()
 
@@ -162,6 +162,7 @@ class Hud:
         drawn = self.canvas.drawing()
         lines = [*self.canvas.overlay_layers(), *([] if drawn is None else [drawn])]
         data.fit_lines(lines, float(self.viewer.scene.camera.zoom))
+        self._show_counts()
         self.draw_near()
 
     def told(self, place: Place) -> tuple[str, ...]:
@@ -198,7 +199,11 @@ class Hud:
         return None if probe is None else probe.cells
 
     def show_view(self, *_: Any) -> None:
-        """Show magnification and counts for what is in view, or under the circle."""
+        """Show magnification and counts for what is in view, or under the circle; once more at rest."""
+        self._show_counts()
+        self._rest.start()
+
+    def _show_counts(self) -> None:
         lines = []
         if self.session.ihc is not None and self.session.ihc.um_per_px is not None:
             lines.append(magnification_words(self.viewer.scene.camera.zoom))
@@ -211,7 +216,6 @@ class Hud:
         self.glass.show_circle(ring)
         self.glass.show_lines(*lines)
         self._write_legend()
-        self._rest.start()
 
     def _counted(self) -> Any:
         """Return the cells by class that are in the view or under the circle; None where there are none."""
