@@ -6,16 +6,16 @@ That no viewer does is looked at by napari's own fixture when the test ends.
 from __future__ import annotations
 
 import gc
-import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.napari.windows import open_in, wait
+from tests.open_files import listed, open_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.window
 
@@ -23,24 +23,11 @@ DOCKS = ("Review queue", "HER2 worklist", "HER2 help", "Navigator", "Correct mas
 WINDOWS = 3
 
 
-def open_files(under: Path) -> list[str]:
-    """Return the files below a folder that this process has open."""
-    found = []
-    for entry in Path("/proc/self/fd").iterdir():
-        try:
-            target = entry.readlink()
-        except OSError:  # the one that lists the folder itself
-            continue
-        if target.is_relative_to(under):
-            found.append(target.name)
-    return found
-
-
 def our_threads() -> set[str]:
     return {thread.name for thread in threading.enumerate() if thread.name.startswith("her2")}
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="open files are listed in /proc")
+@listed
 def test_many_windows_leave_no_threads_files_or_viewers(
     make_napari_viewer: Callable[..., Any], case: Path
 ) -> None:

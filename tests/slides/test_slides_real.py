@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from skimage.registration import phase_cross_correlation
+from tests.open_files import listed, open_files
 
 from napari_her2.errors import NoResolutionError, SlideError
 from napari_her2.geometry import Box
@@ -218,20 +217,11 @@ def test_large_jpeg_as_a_field(shared_data):
         assert np.abs(coarse - fine).max() <= 2
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="counts open files as Linux shows them")  # noqa: PTH110
+@listed
 @pytest.mark.parametrize("name", [CMU, CMU_DICOM, "slides/crc-ihc-8.tif", "slides/kidney-ihc.tif"])
 def test_no_file_stays_open(shared_data, name):
     path = shared_data(name)
     with open_slide(path) as slide:
         slide.read(Box(0, 0, 300, 300))
-        assert held(path) or path.is_dir(), "a DICOM folder opens its files for each read"
-    assert not held(path)
-
-
-def held(path):
-    """Open files below a path; what else this process opens and closes meanwhile does not matter."""
-    names = []
-    for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):
-            names.append(entry.readlink())
-    return [name for name in names if name.is_relative_to(path.resolve())]
+        assert open_files(path) or path.is_dir(), "a DICOM folder opens its files for each read"
+    assert not open_files(path)

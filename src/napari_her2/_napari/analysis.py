@@ -193,6 +193,7 @@ def _model(request: PartRequest) -> Iterator[Any]:
     from napari_her2.inference import Agenda, BatchDone, PlanWishes, camera_first, pick_device, resolve, run
     from napari_her2.models import find_model
     from napari_her2.pipeline.engine import check_serves, choose_model
+    from napari_her2.tissue import find_tissue
 
     setting = str(request.part.setting)
     entry = find_model(request.model) if request.model else choose_model(setting, None)
@@ -201,8 +202,9 @@ def _model(request: PartRequest) -> Iterator[Any]:
     device = pick_device(request.device).sparing(1)  # one core is left to the window
     wishes = PlanWishes(region=request.region, overlap=0.0)
     yield Progress(request.part.words, 0, 0, "patches")
-    plan = resolve(wishes, slide, spec, device, tissue=_tissue(request))
-    if request.region is not None:
+    tissue = find_tissue(slide) if request.region is None else None
+    plan = resolve(wishes, slide, spec, device, tissue=tissue)
+    if tissue is None:
         plan = _without_glass(plan, slide)
     done = request.done(plan.grid.shape)
     cells = plan.cells if done is None else plan.cells[~done[plan.cells[:, 0], plan.cells[:, 1]]]
@@ -219,17 +221,8 @@ def _model(request: PartRequest) -> Iterator[Any]:
                 yield Progress(request.part.words, event.done, event.total, "patches")
 
 
-def _tissue(request: PartRequest) -> Any:
-    """Return the tissue of a whole slide; of a region that a person chose only bare glass is left out."""
-    if request.region is not None:
-        return None
-    from napari_her2.tissue import find_tissue
-
-    return find_tissue(request.slide)
-
-
 def _without_glass(plan: Plan, slide: Slide) -> Plan:
-    """Leave patches of bare glass out, where a class would read as a result; if all look bare, none."""
+    """Leave bare glass out of a region: a class would read as a result. Where all is bare, all stays."""
     from napari_her2.tissue import off_glass
 
     keep = off_glass(slide, [plan.grid.box(*cell) for cell in plan.cells.tolist()])

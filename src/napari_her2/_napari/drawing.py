@@ -86,12 +86,8 @@ class Drawing(ABC):
     def _drawing_layer(self) -> Any:
         layer = self.drawing()
         if layer is None:
-            layer = self._add("tumour", data.drawing_layer(extent_um=self._extent_um()))
+            layer = self._add("tumour", data.drawing_layer())
         return layer
-
-    def _extent_um(self) -> float:
-        slides = [size_um(slide) for slide in map(self.layer, ("ihc", "he")) if slide is not None]
-        return max(map(max, slides), default=1000.0)
 
     def fill_drawing(self, rings: Sequence[Ring]) -> None:
         """Put rings into the layer ``tumour``, where they can be edited."""
@@ -121,7 +117,7 @@ class Drawing(ABC):
         if rings and self.layer("he") is not None:
             self._add(
                 "carried",
-                data.carried_layer([self._in_layer(ring) for ring in rings], rings, self._extent_um()),
+                data.carried_layer([self._in_layer(ring) for ring in rings], rings),
             )
 
     def _in_layer(self, ring: Ring) -> NDArray[np.float64]:

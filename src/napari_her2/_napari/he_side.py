@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_her2._napari import layers as data
-from napari_her2._napari.drawing import size_um
 from napari_her2._napari.roi import Ring, rings_of
 from napari_her2.geometry import Affine
 
@@ -189,7 +188,7 @@ class HeSide:
         """Show what was drawn on the IHC as it lies on the H&E."""
         self.remove(CARRIED)
         if rings and self.shown:
-            entry = data.carried_layer([ring.points_um for ring in rings], rings, self._extent_um())
+            entry = data.carried_layer([ring.points_um for ring in rings], rings)
             self._add(CARRIED, entry)
 
     def close(self) -> None:
@@ -207,12 +206,9 @@ class HeSide:
     def _drawing_layer(self) -> Any:
         layer = self.layer(DRAWING)
         if layer is None:
-            layer = self._add(DRAWING, data.drawing_layer(extent_um=self._extent_um()))
+            layer = self._add(DRAWING, data.drawing_layer())
             layer.events.data.connect(self._was_drawn)
         return layer
-
-    def _extent_um(self) -> float:
-        return max(size_um(self._layers[SLIDE]))
 
     def _was_drawn(self, *_: Any) -> None:
         self._drawn()

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["counted_words", "fitted", "legend_for", "magnification_words"]
+__all__ = ["DOT", "counted_words", "fitted", "legend_for", "magnification_words"]
 
 DOT: Final = " \u00b7 "
+"""Between the facts of a line."""
 TIMES: Final = "\u00d7"
 STRONGEST_FIRST: Final = (3, 2, 4, 1, 0)
 CLASS_KEYS: Final = ("cells", "density", "her2", "pixels", "part_L", "part_M", "part_cells")

@@ -186,12 +186,12 @@ def fit_lines(layers: Iterable[Any], zoom: float) -> None:
             layer.refresh()
 
 
-def drawing_layer(rings_um: Sequence[NDArray[np.float64]] = (), extent_um: float = 1000.0) -> LayerData:
-    """Return the layer in which a person draws the tumour area, on slides of that extent.
+def drawing_layer(rings_um: Sequence[NDArray[np.float64]] = ()) -> LayerData:
+    """Return the layer in which a person draws the tumour area.
 
     The feature ``class`` says what an area is: invasive tumour counts, in situ and necrosis are taken out.
     """
-    meta = _shapes(TUMOUR, "#1B783722", ndim=2, edge_width=line_um(extent_um))
+    meta = _shapes(TUMOUR, "#1B783722", ndim=2)
     classes = np.array([AREA_CLASSES[0]] * len(rings_um), object)
     return list(rings_um) or None, {**meta, "features": {"class": classes}}, "shapes"
 
@@ -210,17 +210,13 @@ def set_area_class(layer: Any, name: str) -> None:
     layer.current_face_color = f"{AREA_COLOURS[name]}22"
 
 
-def carried_layer(
-    rings_um: Sequence[NDArray[np.float64]], rings: Sequence[Ring], extent_um: float = 1000.0
-) -> LayerData:
-    """Return what was drawn on one slide as it lies on the other, a slide of that extent; in its µm."""
+def carried_layer(rings_um: Sequence[NDArray[np.float64]], rings: Sequence[Ring]) -> LayerData:
+    """Return what was drawn on one slide as it lies on the other; in its µm."""
     closed = [np.vstack([ring, ring[:1]]) for ring in rings_um]
-    width = line_um(extent_um)
     meta = {
         **_shapes(CARRIED, "transparent"),
         "shape_type": "path",
         "edge_color": [AREA_COLOURS[ring.name] for ring in rings],
-        "edge_width": width,
         "opacity": 0.7,
     }
     return closed, meta, "shapes"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_her2._napari.hud import DOT
 from napari_her2._napari.score_view import EXCLUDED_WORDS
 from napari_her2.vocabulary import CELL_CLASSES, EXCLUDED_REASONS, SCORES
 
@@ -58,7 +59,7 @@ class Probe:
             words += [f"{table.intensity_od[at]:.2f} OD", f"{table.membrane_width_um[at]:.1f} µm wide"]
         if not self.cells.counted[at]:
             words.append(f"not counted: {_why(int(table.excluded[at]))}")
-        return " · ".join(words)
+        return DOT.join(words)
 
 
 def _why(excluded: int) -> str:

@@ -60,8 +60,6 @@ class Glass(QWidget):
     ----------
     left : callable
         Called when the mouse leaves the canvas.
-    resized : callable
-        Called when the canvas has another size: less or more is in view.
     """
 
     def __init__(self, viewer: Any, canvas: QWidget) -> None:
@@ -84,7 +82,6 @@ class Glass(QWidget):
         self._pressed: QPointF | None = None
         self._taken = self._moved = False
         self.left: Callable[[], None] = lambda: None
-        self.resized: Callable[[], None] = lambda: None
         canvas.installEventFilter(self)
         self.setGeometry(canvas.rect())
         self.show()
@@ -154,7 +151,6 @@ class Glass(QWidget):
         """Stay as large as the canvas, and hear when the mouse leaves it."""
         if event.type() == QEvent.Type.Resize:
             self.setGeometry(watched.rect())
-            self.resized()
         elif event.type() == QEvent.Type.Leave and self._hand is None:
             self.left()
         return False

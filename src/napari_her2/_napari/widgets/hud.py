@@ -57,8 +57,7 @@ class Hud:
         self._layers: list[Any] = []
         self._counts: Any = None
         self.stain = StainView(session, canvas)
-        camera = viewer.scene.camera.events
-        for signal in (camera.zoom, camera.center):
+        for signal in self._of_view():
             signal.connect(self.show_view)
         for signal in (viewer.layers.events.inserted, viewer.layers.events.removed):
             signal.connect(self.show_legend)
@@ -73,9 +72,14 @@ class Hud:
         self.glass.destroyed.connect(self._rest.stop)  # a window that closes takes it away before us
         self._cursor: Place | None = None
         self._pointer: Any = None
-        self.glass.left, self.glass.resized = self.forget_pointer, self._rest.start
+        self.glass.left = self.forget_pointer
         self._diameter = USUAL_UM
         self.show_view()
+
+    def _of_view(self) -> tuple[Any, ...]:
+        """Return what tells that something else is in view."""
+        camera = self.viewer.scene.camera.events
+        return camera.zoom, camera.center, self.viewer.canvas.events.size
 
     def keys(self) -> dict[str, Callable[[Any], Any]]:
         """Return the keys: magnifications, and Q held to see the slide alone."""
@@ -162,7 +166,6 @@ class Hud:
         drawn = self.canvas.drawing()
         lines = [*self.canvas.overlay_layers(), *([] if drawn is None else [drawn])]
         data.fit_lines(lines, float(self.viewer.scene.camera.zoom))
-        self._show_counts()
         self.draw_near()
 
     def told(self, place: Place) -> tuple[str, ...]:
@@ -199,11 +202,7 @@ class Hud:
         return None if probe is None else probe.cells
 
     def show_view(self, *_: Any) -> None:
-        """Show magnification and counts for what is in view, or under the circle; once more at rest."""
-        self._show_counts()
-        self._rest.start()
-
-    def _show_counts(self) -> None:
+        """Show magnification and counts for what is in view, or under the circle."""
         lines = []
         if self.session.ihc is not None and self.session.ihc.um_per_px is not None:
             lines.append(magnification_words(self.viewer.scene.camera.zoom))
@@ -216,6 +215,7 @@ class Hud:
         self.glass.show_circle(ring)
         self.glass.show_lines(*lines)
         self._write_legend()
+        self._rest.start()
 
     def _counted(self) -> Any:
         """Return the cells by class that are in the view or under the circle; None where there are none."""
@@ -252,8 +252,7 @@ class Hud:
         """Take the glass away."""
         self._rest.stop()
         self.viewer.mouse_move_callbacks.remove(self._moved)
-        camera = self.viewer.scene.camera.events
-        for signal in (camera.zoom, camera.center):
+        for signal in self._of_view():
             signal.disconnect(self.show_view)
         for signal in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
             signal.disconnect(self.show_legend)
