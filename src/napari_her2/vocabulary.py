@@ -79,6 +79,9 @@ FLAGS: Final[tuple[str, ...]] = (
     "clusters_assumed",
     "heterogeneous",
     "scorers_disagree",
+    "unread_stain",
+    "intensity_uncalibrated",
+    "pixel_size_doubtful",
 )
 
 DISCLAIMER: Final = "For research use only; not for diagnosis."

@@ -33,7 +33,10 @@ FLAG_WORDS = {
     "lateral_intensity_unknown": "Lateral staining was not graded by intensity.",
     "clusters_assumed": "All stained cells were taken as one cluster.",
     "heterogeneous": "HER2 is unevenly distributed: see where the strong cells lie.",
-    "scorers_disagree": "Cells, patches and pixels give different scores: look at the places where they do.",
+    "scorers_disagree": "A second scorer does not confirm the call: look at the places where they differ.",
+    "unread_stain": "Much membrane-like staining belongs to no counted cell: look at it before relying on this.",
+    "intensity_uncalibrated": "The strongest membranes lie near a limit that nothing on the slide calibrates.",
+    "pixel_size_doubtful": "The pixel size does not fit what the tissue shows: check it.",
 }
 
 STATUS_WORDS = {

@@ -14,7 +14,7 @@ from napari_her2.case.bundle import (
 )
 from napari_her2.case.handing import PACKED, is_packed_case, pack_case, unpack_case
 from napari_her2.case.packing import pack, unpack
-from napari_her2.case.report import REPORT_SCHEMA, Agreement, Report, report_from_json
+from napari_her2.case.report import REPORT_SCHEMA, Agreement, CallAgreement, Report, report_from_json
 from napari_her2.case.sealing import (
     SealCheck,
     SlideCheck,
@@ -45,6 +45,7 @@ __all__ = [
     "STUDY_FILE",
     "STUDY_SCHEMA",
     "Agreement",
+    "CallAgreement",
     "CaseBundle",
     "CaseFiles",
     "CaseSlide",

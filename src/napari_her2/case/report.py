@@ -1,6 +1,7 @@
-"""The report as it is promised: ``report.json``, schema ``napari-her2/report/1``.
+"""The report as it is promised: ``report.json``, schema ``napari-her2/report/2``.
 
-Every field is written, in this order; what did not apply is null, empty, or (a scorer) absent.
+Every field is written, in this order; what did not apply is null, empty, or (a scorer) absent. Reports of
+schema 1 are read as well: what they do not say was not looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ __all__ = [
     "REPORT_SCHEMA",
     "Agreement",
     "Call",
+    "CallAgreement",
     "Cells",
     "FinalWord",
     "HePatches",
@@ -32,12 +34,17 @@ __all__ = [
     "Reader",
     "Report",
     "RuleName",
+    "ScorerSays",
     "SlideFacts",
     "Specimen",
+    "StressMark",
+    "White",
     "report_from_json",
 ]
 
-REPORT_SCHEMA: Final = "napari-her2/report/1"
+REPORT_SCHEMA: Final = "napari-her2/report/2"
+OLDER_SCHEMAS: Final = ("napari-her2/report/1",)
+"""Read with what they lack as not looked at, written as :data:`REPORT_SCHEMA`."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -66,6 +73,25 @@ class RuleName(_Value):
     edition: str
 
 
+class ScorerSays(_Value):
+    """What one scorer says: its score, and the share of what it judged that has this score or a stronger one.
+
+    For a 0 the share is that of 1+ or stronger. No score, or no share, where it could not answer.
+    """
+
+    name: str
+    score: Score | None
+    share: Fraction | None = None
+    interval: tuple[Fraction, Fraction] | None = None
+
+
+class CallAgreement(_Value):
+    """Whether the scorers that looked beside the cells confirm the call, and what each of them says."""
+
+    state: Literal["agree", "disagree", "not_checked"] = "not_checked"
+    scorers: tuple[ScorerSays, ...] = ()
+
+
 class Call(_Value):
     """The guideline's answer with its reasons; see the contract for each field."""
 
@@ -78,6 +104,7 @@ class Call(_Value):
     borderline: bool
     reflex_ish: bool
     alternatives: dict[Score, Fraction]
+    agreement: CallAgreement = CallAgreement()
 
     @model_validator(mode="after")
     def _alternatives_sum_to_one(self) -> Call:
@@ -193,13 +220,33 @@ class Agreement(_Value):
     fraction_agreeing: Fraction | None
 
 
+class White(_Value):
+    """The colour of the light through bare glass, and where it comes from."""
+
+    rgb: tuple[float, float, float]
+    from_: str = Field(alias="from")
+
+
 class Qc(_Value):
-    """What the slide is like; areas in mm²."""
+    """What the slide is like; areas in mm².
+
+    ``unread_stain`` is the percentage of the membrane-like staining in invasive tumour that belongs to no
+    evaluable cell; null where it was not measured.
+    """
 
     tissue_mm2: float
     excluded_mm2: dict[str, float]
     focus: float | None
     stain_drift: float | None
+    unread_stain: Percent | None = None
+    white: dict[Literal["he", "ihc"], White] | None = None
+
+
+class StressMark(_Value):
+    """The score under one change of the picture, in the words of ``what``; null is not scorable."""
+
+    what: str
+    score: Score | None
 
 
 class ModelFacts(_Value):
@@ -237,7 +284,7 @@ class Provenance(_Value):
 class Report(_Value):
     """All that is said about a case."""
 
-    schema_: Literal["napari-her2/report/1"] = Field(default=REPORT_SCHEMA, alias="schema")
+    schema_: Literal["napari-her2/report/2"] = Field(default=REPORT_SCHEMA, alias="schema")
     call: Call
     percent: dict[CellClass, Percent]
     percent_ci95: dict[CellClass, tuple[float, float]]
@@ -255,9 +302,15 @@ class Report(_Value):
     unsure_band: UnsureBand | None = None
     agreement: dict[str, Agreement]
     qc: Qc
+    stress: tuple[StressMark, ...] = ()
     models: tuple[ModelFacts, ...] = ()
     provenance: Provenance
     disclaimer: Literal["For research use only; not for diagnosis."] = DISCLAIMER
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_older(cls, plain: Any) -> Any:
+        return _upgraded(plain) if isinstance(plain, dict) and plain.get("schema") in OLDER_SCHEMAS else plain
 
     @property
     def provisional(self) -> bool:
@@ -278,6 +331,18 @@ class Report(_Value):
         """Return the text of ``report.json``."""
         plain = self.model_dump(mode="json", by_alias=True)
         return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _upgraded(plain: dict[str, Any]) -> dict[str, Any]:
+    """Take a report of schema 1 as one of schema 2: nobody looked beside the cells unless a flag says so.
+
+    Its scorers did not count as a check: L was never compared, nor one that could not answer.
+    """
+    call = plain.get("call")
+    if not isinstance(call, dict):
+        return {**plain, "schema": REPORT_SCHEMA}
+    state = "disagree" if "scorers_disagree" in call.get("flags", ()) else "not_checked"
+    return {**plain, "schema": REPORT_SCHEMA, "call": {**call, "agreement": {"state": state}}}
 
 
 def report_from_json(text: str | bytes, name: str = "report.json") -> Report:

@@ -12,6 +12,7 @@ import numpy as np
 from napari_her2 import __version__
 from napari_her2.case import Report
 from napari_her2.cells import CellSettings
+from napari_her2.pipeline.engine import ENGINE_VERSION
 from napari_her2.pipeline.patches import UNSURE, patch_counts
 from napari_her2.pipeline.scorers import agreements
 from napari_her2.pipeline.signatures import last_signature
@@ -200,8 +201,8 @@ def _thresholds(run: Run) -> dict[str, Any]:
 
 
 def versions(libraries: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
-    """Versions of this program, of Python and of the libraries that make numbers."""
-    found = {"napari-her2": __version__, "python": platform.python_version()}
+    """Versions of this program, of its engine, of Python and of the libraries that make numbers."""
+    found = {"napari-her2": __version__, "engine": str(ENGINE_VERSION), "python": platform.python_version()}
     for name in libraries:
         try:
             found[name] = metadata.version(name)

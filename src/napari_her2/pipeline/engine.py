@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKGROUND",
+    "ENGINE_VERSION",
     "MODELS",
     "TRANSFORMER",
     "Role",
@@ -31,6 +32,8 @@ __all__ = [
     "tumour_class",
 ]
 
+ENGINE_VERSION: Final = 2
+"""Goes up when tissue, cells, scorers or their rules answer otherwise than before: what is kept runs again."""
 TRANSFORMER: Final = "transformer"
 BACKGROUND: Final = "background"
 TUMOUR_WORDS: Final = ("tumour", "tumor", "invasive", "cancer", "malignant")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from napari_her2 import __version__
 from napari_her2.case import key_of
 from napari_her2.errors import ModelError, UsageError
-from napari_her2.pipeline.engine import MODELS, TRANSFORMER, model_facts
+from napari_her2.pipeline.engine import ENGINE_VERSION, MODELS, TRANSFORMER, model_facts
 from napari_her2.scoring import DEFAULT_RULE, Ish, load_rule
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ class Plan:
     def key(self) -> str:
         """Equal plans, equal keys: the finished result may be taken again."""
         slides = {role: [s.sha256, s.um_per_px, s.picture] for role, s in self.slides.items()}
-        return key_of({"slides": slides, "settings": self.facts(*self.settings), "version": __version__})
+        made_by = {"version": __version__, "engine": ENGINE_VERSION}
+        return key_of({"slides": slides, "settings": self.facts(*self.settings), **made_by})
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings for the report, each with its source."""

@@ -16,7 +16,7 @@ from napari_her2.cells import CellSettings
 from napari_her2.errors import CaseError, SlideError, UsageError
 from napari_her2.events import StageDone
 from napari_her2.pipeline.corrections import Corrections
-from napari_her2.pipeline.engine import MODELS, TRANSFORMER, check_serves, choose_model
+from napari_her2.pipeline.engine import ENGINE_VERSION, MODELS, TRANSFORMER, check_serves, choose_model
 from napari_her2.pipeline.memory import (
     FILES,
     entered_wishes,
@@ -28,6 +28,7 @@ from napari_her2.pipeline.memory import (
 )
 from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, needed_models, resolve
 from napari_her2.pipeline.request import Wishes, read_preferences
+from napari_her2.pipeline.standing import standing_report
 from napari_her2.review import ReviewLog
 from napari_her2.slides import Slide, describe, open_slide
 from napari_her2.store import FolderLock, read_json, sha256_of, writable_folder, write_json
@@ -67,7 +68,9 @@ class Run:
     entered : Wishes
         What was entered for this case, now or before.
     finished : Report or None
-        The report of an equal run that was finished before.
+        The report of an equal run that was finished before, or one that people vouched for.
+    notices : list of str
+        What a person should read about the run before it goes on.
     started : str
         ISO 8601, UTC.
     seconds : dict
@@ -90,6 +93,7 @@ class Run:
     entered: Wishes
     models: Mapping[str, ModelEntry] = field(default_factory=dict)
     finished: Report | None = None
+    notices: list[str] = field(default_factory=list)
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     seconds: dict[str, float] = field(default_factory=dict)
     cell_settings: CellSettings = field(default_factory=CellSettings)
@@ -111,7 +115,8 @@ class Run:
     def key(self, stage: str, needs: Sequence[str], facts: Mapping[str, Any]) -> str:
         """Return the key of a stage: what it needs and the facts it depends on; remember it for others."""
         upstream = {name: self._keys[name] for name in needs}
-        self._keys[stage] = key_of({"stage": stage, "needs": upstream, **facts, "version": __version__})
+        made_by = {"version": __version__, "engine": ENGINE_VERSION}
+        self._keys[stage] = key_of({"stage": stage, "needs": upstream, **facts, **made_by})
         return self._keys[stage]
 
     def stage(
@@ -278,6 +283,12 @@ def _taken_up(run: Run, *, restart: bool) -> Report | None:
     else:
         _check_owner(run.files, slides)
     if (report := _finished(run)) is not None:
+        return report
+    if (report := standing_report(run.files, run.plan, run.said)) is not None:
+        run.notices.append(
+            f"{run.files.folder.name} was signed or sealed with an earlier engine, and its call stays: "
+            '"Start over" (--restart) scores it again.'
+        )
         return report
     _refuse_sealed(run.files)
     _withdraw(run.files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_her2.events import Notice
 from napari_her2.pipeline.assemble import Findings, make_report
 from napari_her2.pipeline.calibrating import set_thresholds
 from napari_her2.pipeline.correcting import correct_cells
@@ -55,6 +56,7 @@ def score_case(request: CaseRequest) -> Steps[Report]:
         If a slide, a wish or the folder cannot be used.
     """
     with open_run(request) as run:
+        yield from (Notice(words) for words in run.notices)
         if run.finished is not None:
             return run.finished
         looks = check_slides(run.ihc, run.he)

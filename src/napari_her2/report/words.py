@@ -32,7 +32,14 @@ FLAG_WORDS: Final[dict[str, str]] = {
     "lateral_intensity_unknown": "The intensity of incomplete staining is not known; the rule asks for it.",
     "clusters_assumed": "All stained cells were taken for one cluster.",
     "heterogeneous": "Strong staining is unevenly spread: look at the regions apart.",
-    "scorers_disagree": "Cells and pixels lead to different scores by the same guideline: look at both.",
+    "scorers_disagree": "A scorer that looked beside the cells does not confirm the call: look at both.",
+    "unread_stain": (
+        "Much of the membrane-like staining in the tumour belongs to no counted cell: the percentages miss it."
+    ),
+    "intensity_uncalibrated": (
+        "The strongest membranes lie near a limit of intensity, and nothing on the slide calibrates it."
+    ),
+    "pixel_size_doubtful": "The pixel size does not fit what the tissue shows: check it.",
 }
 
 EXCLUDED_WORDS: Final[dict[str, str]] = {
