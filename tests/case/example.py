@@ -8,7 +8,7 @@ from typing import Any
 def report_dict(**changes: Any) -> dict[str, Any]:
     """Return a valid report as plain values, with some fields changed."""
     report: dict[str, Any] = {
-        "schema": "napari-her2/report/1",
+        "schema": "napari-her2/report/2",
         "call": {
             "score": "2+",
             "category": "equivocal",
@@ -22,6 +22,28 @@ def report_dict(**changes: Any) -> dict[str, Any]:
             "borderline": False,
             "reflex_ish": True,
             "alternatives": {"2+": 0.97, "3+": 0.03},
+            "agreement": {
+                "state": "agree",
+                "reason": "",
+                "scorers": [
+                    {
+                        "name": "cells",
+                        "score": "2+",
+                        "share": 0.38,
+                        "interval": [0.31, 0.45],
+                        "looked": 1.0,
+                        "places": [],
+                    },
+                    {
+                        "name": "patches",
+                        "score": "2+",
+                        "share": 0.4,
+                        "interval": [0.3, 0.5],
+                        "looked": 0.2,
+                        "places": [[512.0, 256.0]],
+                    },
+                ],
+            },
         },
         "percent": {"3+": 3.0, "2+": 35.0, "unusual": 0.0, "1+": 30.0, "0": 32.0},
         "percent_ci95": {"3+": [1, 6], "2+": [30, 40], "unusual": [0, 1], "1+": [25, 35], "0": [27, 37]},
@@ -63,7 +85,15 @@ def report_dict(**changes: Any) -> dict[str, Any]:
         },
         "unsure_band": None,
         "agreement": {},
-        "qc": {"tissue_mm2": 0.6, "excluded_mm2": {"pen": 0.0}, "focus": 0.98, "stain_drift": 2.1},
+        "qc": {
+            "tissue_mm2": 0.6,
+            "excluded_mm2": {"pen": 0.0},
+            "focus": 0.98,
+            "stain_drift": 2.1,
+            "unread_stain": {"share": 0.12, "area_um2": 5100.0},
+            "white": {"ihc": {"rgb": [238.0, 239.0, 240.0], "from": "glass"}},
+        },
+        "stress": [{"what": "white + 3 %", "score": "2+"}],
         "models": [],
         "provenance": {
             "slides": [

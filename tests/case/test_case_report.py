@@ -15,11 +15,12 @@ from napari_her2.errors import CaseError
 
 PROMISED = [
     "schema", "call", "percent", "percent_ci95", "cells", "her2_status", "ish", "specimen", "reader", "final",
-    "h_score", "coverage", "paper", "patches", "mapping", "unsure_band", "agreement", "qc", "models",
-    "provenance", "disclaimer",
+    "h_score", "coverage", "paper", "patches", "mapping", "unsure_band", "agreement", "qc", "stress",
+    "models", "provenance", "disclaimer",
 ]  # fmt: skip
 PROMISED_CALL = [
     "score", "category", "rule", "reason", "path", "flags", "borderline", "reflex_ish", "alternatives",
+    "agreement",
 ]  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def test_a_report_is_written_as_it_was_read_with_the_promised_keys_in_order() ->
     ("where", "value"),
     [
         (("extra",), 1),
-        (("schema",), "napari-her2/report/2"),
+        (("schema",), "napari-her2/report/3"),
         (("call", "score"), "4+"),
         (("call", "category"), "high"),
         (("call", "alternatives"), {"2+": 0.5}),
@@ -69,3 +70,26 @@ def test_not_scorable_is_a_report_too() -> None:
     report = Report.model_validate(report_dict(call=call, her2_status="indeterminate"))
     assert not report.scorable
     assert report.provisional
+
+
+def of_schema_1(*flags: str) -> dict[str, Any]:
+    plain = copy.deepcopy(report_dict())
+    del plain["stress"], plain["qc"]["unread_stain"], plain["qc"]["white"], plain["call"]["agreement"]
+    plain["call"]["flags"] = list(flags)
+    return {**plain, "schema": "napari-her2/report/1"}
+
+
+@pytest.mark.parametrize(("flags", "state"), [((), "not_checked"), (("scorers_disagree",), "disagree")])
+def test_a_report_of_schema_1_opens_and_says_what_was_not_looked_at(
+    flags: tuple[str, ...], state: str
+) -> None:
+    report = report_from_json(json.dumps(of_schema_1(*flags)))
+    assert report.call.agreement.state == state
+    assert report.call.agreement.scorers == ()
+    assert (report.stress, report.qc.unread_stain, report.qc.white) == ((), None, None)
+    assert report.to_dict()["schema"] == "napari-her2/report/2"
+
+
+def test_a_report_of_schema_1_may_hold_nothing_else() -> None:
+    with pytest.raises(CaseError, match="not a report of schema"):
+        report_from_json(json.dumps({**of_schema_1(), "extra": 1}))

@@ -76,7 +76,7 @@ def report(**call: Any) -> Any:
     }
     return Report.model_validate(
         {
-            "schema": "napari-her2/report/1",
+            "schema": "napari-her2/report/2",
             "call": values,
             "percent": PERCENT,
             "percent_ci95": {name: [max(p - 2.1, 0), p + 2.3] for name, p in PERCENT.items()},

@@ -34,8 +34,8 @@ FLAG_WORDS = {
     "clusters_assumed": "All stained cells were taken as one cluster.",
     "heterogeneous": "HER2 is unevenly distributed: see where the strong cells lie.",
     "scorers_disagree": "A second scorer does not confirm the call: look at the places where they differ.",
-    "unread_stain": "Much membrane-like staining belongs to no counted cell: look at it before relying on this.",
-    "intensity_uncalibrated": "The strongest membranes lie near a limit that nothing on the slide calibrates.",
+    "unread_stain": "Much membrane-like staining belongs to no counted cell: look at it first.",
+    "intensity_uncalibrated": "The strongest membranes lie near a limit that nothing here calibrates.",
     "pixel_size_doubtful": "The pixel size does not fit what the tissue shows: check it.",
 }
 

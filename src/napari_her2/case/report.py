@@ -38,6 +38,7 @@ __all__ = [
     "SlideFacts",
     "Specimen",
     "StressMark",
+    "UnreadStain",
     "White",
     "report_from_json",
 ]
@@ -76,19 +77,24 @@ class RuleName(_Value):
 class ScorerSays(_Value):
     """What one scorer says: its score, and the share of what it judged that has this score or a stronger one.
 
-    For a 0 the share is that of 1+ or stronger. No score, or no share, where it could not answer.
+    For a 0 the share is that of 1+ or stronger. No score, or no share, where it could not answer. ``looked``
+    is the part of the area that counts which it looked at; ``places`` are level-0 (x, y) of the IHC where it
+    contradicts the cells most.
     """
 
     name: str
     score: Score | None
     share: Fraction | None = None
     interval: tuple[Fraction, Fraction] | None = None
+    looked: Fraction | None = None
+    places: tuple[tuple[float, float], ...] = ()
 
 
 class CallAgreement(_Value):
-    """Whether the scorers that looked beside the cells confirm the call, and what each of them says."""
+    """Whether the scorers that looked beside the cells confirm the call, why, and what each of them says."""
 
     state: Literal["agree", "disagree", "not_checked"] = "not_checked"
+    reason: str = ""
     scorers: tuple[ScorerSays, ...] = ()
 
 
@@ -227,18 +233,21 @@ class White(_Value):
     from_: str = Field(alias="from")
 
 
-class Qc(_Value):
-    """What the slide is like; areas in mm².
+class UnreadStain(_Value):
+    """Membrane-like staining in invasive tumour that belongs to no evaluable cell: of all such, in µm²."""
 
-    ``unread_stain`` is the percentage of the membrane-like staining in invasive tumour that belongs to no
-    evaluable cell; null where it was not measured.
-    """
+    share: Fraction
+    area_um2: float = Field(ge=0)
+
+
+class Qc(_Value):
+    """What the slide is like; areas in mm². ``unread_stain`` and ``white`` are null where nobody measured."""
 
     tissue_mm2: float
     excluded_mm2: dict[str, float]
     focus: float | None
     stain_drift: float | None
-    unread_stain: Percent | None = None
+    unread_stain: UnreadStain | None = None
     white: dict[Literal["he", "ihc"], White] | None = None
 
 

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 ENGINE_VERSION: Final = 2
-"""Goes up when tissue, cells, scorers or their rules answer otherwise than before: what is kept runs again."""
+"""Goes up when tissue, cells, scorers or their rules answer otherwise: what is kept is made again."""
 TRANSFORMER: Final = "transformer"
 BACKGROUND: Final = "background"
 TUMOUR_WORDS: Final = ("tumour", "tumor", "invasive", "cancer", "malignant")

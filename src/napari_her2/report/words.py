@@ -34,7 +34,7 @@ FLAG_WORDS: Final[dict[str, str]] = {
     "heterogeneous": "Strong staining is unevenly spread: look at the regions apart.",
     "scorers_disagree": "A scorer that looked beside the cells does not confirm the call: look at both.",
     "unread_stain": (
-        "Much of the membrane-like staining in the tumour belongs to no counted cell: the percentages miss it."
+        "Much of the membrane-like staining in the tumour is of no counted cell: the percentages miss it."
     ),
     "intensity_uncalibrated": (
         "The strongest membranes lie near a limit of intensity, and nothing on the slide calibrates it."
