@@ -230,7 +230,9 @@ def f1(hits: int, missed: int, false: int) -> float:
 
 
 def auc(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
-    """Chance that one of the class scores higher than one that is not; ties count half."""
+    """Chance that one of the class scores higher than one that is not; ties count half, NaN not at all."""
+    known = ~np.isnan(score)
+    score, truth = score[known], truth[known]
     inside = int(truth.sum())
     outside = len(truth) - inside
     if not inside or not outside:

@@ -190,6 +190,7 @@ def test_rates_of_small_tables() -> None:
     assert f1(8, 2, 2) == pytest.approx(0.8)
     assert balanced(no, yes) == pytest.approx((1 / 2 + 1) / 2)
     assert auc(np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, False, True, True])) == pytest.approx(3.5 / 4)
+    assert auc(np.array([0.1, np.nan, 0.9]), no[[1, 0, 0]]) == pytest.approx(1)
     assert np.isnan([share(yes[:0]), f1(0, 0, 0), auc(np.array([1.0]), np.array([True]))]).all()
 
 
