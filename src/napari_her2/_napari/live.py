@@ -130,8 +130,12 @@ def _ihc_um(bundle: CaseBundle) -> float:
 def _with_call(report: Report, call: Call, summary: Any) -> Report:
     """Return the report with another call and other percentages."""
     from napari_her2.case import Report as ReportModel
+    from napari_her2.pipeline import agreement_with
 
-    plain = call.to_json()
+    standing = agreement_with(report.call.agreement, call.score)
+    plain = {**call.to_json(), "agreement": standing.to_json()}
+    flags = [flag for flag in plain["flags"] if flag != "scorers_disagree"]
+    plain["flags"] = flags + ["scorers_disagree"] * (standing.state == "disagree")
     values = report.to_dict()
     values |= {"her2_status": plain.pop("her2_status"), "ish": plain.pop("ish"), "call": plain}
     values["percent"] = {name: float(value) for name, value in summary.percent.items()}
@@ -174,8 +178,11 @@ def _doubts(bundle: CaseBundle) -> Any:
     mapping = bundle.mapping()
     her2, pixels = bundle.raster("her2"), bundle.raster("segmentation")
     error = None if mapping is None else lambda points: mapping.error_um(points, "ihc")
+    agreement = bundle.report.call.agreement
+    against = agreement.scorers if agreement.state == "disagree" else ()
+    places = {f"{one.name} contradict the cells here": one.places for one in against if one.places}
     if her2 is None or pixels is None:
-        return Doubts(error_um=error)
+        return Doubts(error_um=error, places=places)
     apart, um = disagreement(her2, pixels)
     scale = um / _ihc_um(bundle)
 
@@ -184,7 +191,7 @@ def _doubts(bundle: CaseBundle) -> Any:
         row, col = np.clip(places, 0, np.array(apart.shape) - 1).T
         return apart[row, col]
 
-    return Doubts(error_um=error, apart=at)
+    return Doubts(error_um=error, apart=at, places=places)
 
 
 def flip_words(flips: tuple[Flip, ...]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_her2._napari.case_view import CaseView, load_case
 from napari_her2._napari.preferences import Preferences
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_her2._napari.roi import Ring
-    from napari_her2._napari.session import EngineChoice, OpenSlide, RunSettings, SlideRole
+    from napari_her2._napari.session import OpenSlide, RunSettings, SlideRole
     from napari_her2.events import Steps
     from napari_her2.mapping import Landmarks, SlideMapping
     from napari_her2.pipeline import CaseRequest, Wishes
@@ -82,7 +82,7 @@ class CaseRun:
             ish=dict(self.settings.ish) or None,
             pieces=dict(self.settings.pieces) or None,
             specimen=dict(self.settings.specimen) or None,
-            **engine_wishes(self.settings.engine),
+            engine=self.settings.engine,
         )
         return CaseRequest(
             ihc=self.ihc.path,
@@ -147,15 +147,3 @@ class CaseRun:
         after = {"areas": len(counted), "left_out": len(self.rings) - len(counted)}
         log = ReviewLog(self.folder / "review.jsonl", self.preferences.reader)
         log.append({"act": "tumour_area", "after": after})
-
-
-def engine_wishes(choice: EngineChoice | None) -> dict[str, Any]:
-    """Return the wishes of an engine; ``both`` keeps the classical tumour area and asks the models, too."""
-    if choice is None:
-        return {}
-    if choice != "both":
-        return {"engine": choice}
-    from napari_her2.pipeline.engine import MODELS
-
-    wanted = ("stain_model", "segment_model")
-    return {"engine": "classical", **{name: MODELS[name].preferred for name in wanted}}

@@ -6,13 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_her2.report.second import second_scorers
+from napari_her2.report.words import sampled
 from napari_her2.vocabulary import COLOURS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_her2.case import Report
     from napari_her2.case.report import PathStep
+    from napari_her2.vocabulary import Score
 
-__all__ = ["Bar", "PathLine", "ScoreView", "score_view"]
+__all__ = ["Bar", "PathLine", "ScoreView", "sampled", "score_view"]
 
 PROVISIONAL = "Provisional: tumour area not confirmed"
 
@@ -130,13 +135,17 @@ def score_view(report: Report) -> ScoreView:
         path=_path(report),
         bars=_bars(report),
         line_percent=10.0,
-        alternatives=tuple(sorted(call.alternatives.items(), key=lambda item: -item[1])),
+        alternatives=() if call.agreement.state == "disagree" else _alternatives(call.alternatives),
         banners=_banners(report),
         flags=tuple(FLAG_WORDS.get(flag, flag.replace("_", " ")) for flag in call.flags),
         facts=_facts(report),
         others=_others(report),
         disclaimer=report.disclaimer,
     )
+
+
+def _alternatives(shares: Mapping[Score, float]) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted(shares.items(), key=lambda item: -item[1]))
 
 
 def _heading(report: Report) -> str:
@@ -225,9 +234,7 @@ def _others(report: Report) -> tuple[tuple[str, str], ...]:
         share = pair.fraction_agreeing
         area = "no area in common" if share is None else f"same class on {100 * share:.0f} % of the area"
         rows.append((f"{one.capitalize()}, {other}", f"{said[0]} and {said[1]}: {same}; {area}"))
-    if not report.agreement:
-        rows.append(("Scorers", "only the cells were scored; engine Transformer or Both adds the models"))
-    return tuple(rows)
+    return (*rows, *second_scorers(report))
 
 
 def _left_out(report: Report) -> str:

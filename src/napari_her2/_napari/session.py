@@ -38,7 +38,7 @@ Activity = Literal["idle", "opening", "aligning", "running"]
 Tool = Literal["", "pairs", "ruler", "draw"]
 """What the mouse does on the canvas besides moving the slide."""
 
-EngineChoice = Literal["classical", "transformer", "both"]
+EngineChoice = Literal["auto", "classical", "transformer"]
 
 STAIN_WORDS = {"he": "looks like H&E", "ihc": "looks like IHC", "unknown": "stain not recognised"}
 

@@ -35,7 +35,7 @@ def add_cohort_command(commands: Any, make: Make) -> None:
         "--retries", type=whole_number, default=2, metavar="N", help="per case, after a fault outside of it"
     )
     parser.add_argument("--rule", metavar="NAME", help="guideline of all cases; see `rule --list`")
-    parser.add_argument("--engine", choices=("classical", "transformer"), help="default classical")
+    parser.add_argument("--engine", choices=("auto", "classical", "transformer"), help="default auto")
     parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps")
     parser.add_argument("--min-cells", type=positive_int, metavar="N", help="default 100, pictures 20")
     parser.add_argument(

@@ -185,7 +185,7 @@ def _score(commands: Commands) -> None:
     parser.add_argument("--roi", type=Path, metavar="FILE.geojson", help="tumour area drawn by a person")
     parser.add_argument("--rule", metavar="NAME", help="guideline; see `rule --list`")
     parser.add_argument("--ish", type=json_object, metavar="JSON", help="what ISH found")
-    parser.add_argument("--engine", choices=("classical", "transformer"), help="default classical")
+    parser.add_argument("--engine", choices=("auto", "classical", "transformer"), help="default auto")
     for model in ("tumour", "stain", "segment"):
         parser.add_argument(f"--{model}-model", metavar="NAME", help="of the transformer engine")
     parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps")

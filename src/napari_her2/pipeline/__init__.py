@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_her2.pipeline.again import Rerun, rerun_case
+from napari_her2.pipeline.agreeing import agreement_with
 from napari_her2.pipeline.pages import PAGES, write_case_page
 from napari_her2.pipeline.pair import check_slides
 from napari_her2.pipeline.patches import patches_with_tissue
@@ -18,6 +19,7 @@ __all__ = [
     "Recount",
     "Rerun",
     "Wishes",
+    "agreement_with",
     "check_slides",
     "judged_cells",
     "patches_with_tissue",

@@ -138,7 +138,7 @@ def prepare(
     ModelError, UsageError
         If the model cannot be loaded or the device is not there.
     """
-    entry = run.models[setting]
+    entry = run.entry(setting)
     slide = run.he if run.he is not None and entry.spec.stain == "he" else run.ihc
     plan = resolve(
         wishes,

@@ -86,7 +86,7 @@ def make_report(run: Run, found: Findings) -> Report:
     """Put the report together."""
     cells, verdict, mapping = found.cells, found.verdict, found.gate.mapping
     counts = patch_counts(found.patches["ihc"])
-    call = verdict.call.to_json()
+    call = {**verdict.call.to_json(), "agreement": verdict.standing.to_json()}
     by_class = cells.counts()
     areas = found.areas_mm2 if found.pixels is None else found.pixels.areas_mm2
     coverage = _rounded(coverage_from_areas(areas), 3)
@@ -111,7 +111,7 @@ def make_report(run: Run, found: Findings) -> Report:
             "unsure_band": _unsure_band(found),
             "agreement": agreements(run, verdict.scores, found.patches["ihc"]),
             "qc": {**tissue_qc(found.gate.tissue), "stain_drift": _drift(found.stain)},
-            "models": [run.models[name].spec.facts() for name in run.asked],
+            "models": [run.entry(name).spec.facts() for name in run.asked],
             **last_signature(run.said.entries),
             "provenance": {**_provenance(run), "edits": [dict(edit) for edit in found.edits]},
             "disclaimer": DISCLAIMER,

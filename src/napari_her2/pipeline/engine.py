@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from napari_her2.slides import Slide
 
 __all__ = [
+    "AUTO",
     "BACKGROUND",
+    "CHECKERS",
     "ENGINE_VERSION",
     "MODELS",
     "TRANSFORMER",
@@ -35,6 +37,10 @@ __all__ = [
 ENGINE_VERSION: Final = 2
 """Goes up when tissue, cells, scorers or their rules answer otherwise: what is kept is made again."""
 TRANSFORMER: Final = "transformer"
+AUTO: Final = "auto"
+"""Cells make the call, and models of IHC look at a sample beside them; the default."""
+CHECKERS: Final = ("stain_model", "segment_model")
+"""Settings of the models that look beside the cells."""
 BACKGROUND: Final = "background"
 TUMOUR_WORDS: Final = ("tumour", "tumor", "invasive", "cancer", "malignant")
 

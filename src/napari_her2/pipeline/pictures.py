@@ -34,7 +34,7 @@ def case_pictures(run: Run, gate: Gate) -> list[Picture]:
         Picture("HER2 IHC", "As scanned; the tumour area is outlined if known.", _outlined(run.ihc, tumour))
     )
     kinds: list[tuple[RasterName, str, str]] = [("her2", "HER2 classes", "Evaluable tumour cells by class.")]
-    if "segment_model" in run.asked:
+    if "segment_model" in run.models:
         seen = f"Pixels where cells count, as {run.models['segment_model'].spec.name} sees them."
         kinds.append(("segmentation", "HER2 pixels", seen))
     for name, title, caption in kinds:

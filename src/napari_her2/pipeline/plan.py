@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from napari_her2 import __version__
 from napari_her2.case import key_of
 from napari_her2.errors import ModelError, UsageError
-from napari_her2.pipeline.engine import ENGINE_VERSION, MODELS, TRANSFORMER, model_facts
+from napari_her2.pipeline.engine import AUTO, CHECKERS, ENGINE_VERSION, MODELS, TRANSFORMER, model_facts
 from napari_her2.scoring import DEFAULT_RULE, Ish, load_rule
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def resolve(
     settings = {
         "um_per_px_ihc": picked.get("um_per_px_ihc", ihc.um_per_px, "slide"),
         **({} if he is None else {"um_per_px_he": picked.get("um_per_px_he", he.um_per_px, "slide")}),
-        "engine": picked.get("engine", "classical"),
+        "engine": picked.get("engine", AUTO),
         **{name: _model(picked.get(name, None), models.get(name)) for name in MODELS},
         "device": picked.get("device", "auto"),
         "exhaustive": picked.get("exhaustive", False),
@@ -211,8 +211,8 @@ def _check_engine(value: Mapping[str, Any], he: SlideFacts | None, models: Mappi
         raise UsageError(
             f"there is no device {str(value['device'])[:40]!r}: say auto, cpu, cuda, cuda:N or mps"
         )
-    if engine not in ("classical", TRANSFORMER):
-        raise UsageError(f"there is no engine {engine[:40]!r}: say classical or transformer")
+    if engine not in (AUTO, "classical", TRANSFORMER):
+        raise UsageError(f"there is no engine {engine[:40]!r}: say auto, classical or transformer")
     needed = needed_models(he=he is not None, drawn=value["roi"] is not None) if engine == TRANSFORMER else ()
     named = [name for name in MODELS if value[name] is not None]
     missing = [name for name in dict.fromkeys((*named, *needed)) if name not in models]
@@ -221,9 +221,12 @@ def _check_engine(value: Mapping[str, Any], he: SlideFacts | None, models: Mappi
         raise ModelError(
             f"there is no model for {MODELS[missing[0]].what} {said}: see napari-her2 models list"
         )
-    if named and engine != TRANSFORMER:
+    idle = [name for name in named if engine != TRANSFORMER and (engine != AUTO or name not in CHECKERS)]
+    if idle:
+        what = MODELS[idle[0]].what
         raise UsageError(
-            f"{value[named[0]]} is a model, and the {engine} engine asks none: add --engine transformer"
+            f"{value[idle[0]]} is a model for {what}, which the {engine} engine does not ask: add "
+            "--engine transformer"
         )
 
 

@@ -29,7 +29,7 @@ class Wishes:
         Name of a guideline.
     ish : mapping
         What ISH found, as in the report.
-    engine : {"classical", "transformer"}
+    engine : {"auto", "classical", "transformer"}
     tumour_model, stain_model, segment_model : str
         Names of models.
     device : str

@@ -15,8 +15,9 @@ from napari_her2.case import CaseFiles, StageStore, key_of, read_case, remember_
 from napari_her2.cells import CellSettings
 from napari_her2.errors import CaseError, SlideError, UsageError
 from napari_her2.events import StageDone
+from napari_her2.pipeline.choosing import checkers_of, first, models_of
 from napari_her2.pipeline.corrections import Corrections
-from napari_her2.pipeline.engine import ENGINE_VERSION, MODELS, TRANSFORMER, check_serves, choose_model
+from napari_her2.pipeline.engine import ENGINE_VERSION
 from napari_her2.pipeline.memory import (
     FILES,
     entered_wishes,
@@ -26,7 +27,7 @@ from napari_her2.pipeline.memory import (
     record_file,
     record_of,
 )
-from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, needed_models, resolve
+from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, resolve
 from napari_her2.pipeline.request import Wishes, read_preferences
 from napari_her2.pipeline.standing import standing_report
 from napari_her2.review import ReviewLog
@@ -64,7 +65,11 @@ class Run:
     paths : mapping of str to Path
         The files among the settings, by name of the setting.
     models : mapping of str to ModelEntry
-        The models that take part, by name of the setting; none with the classical engine.
+        The models that judge the whole area, by name of the setting; only with the transformer engine.
+    checkers : mapping of str to ModelEntry
+        The models that look at a sample beside the cells, by name of the setting; only with ``auto``.
+    unchecked : str
+        Why nobody looks beside the cells; empty where somebody does.
     entered : Wishes
         What was entered for this case, now or before.
     finished : Report or None
@@ -92,6 +97,8 @@ class Run:
     paths: Mapping[str, Path]
     entered: Wishes
     models: Mapping[str, ModelEntry] = field(default_factory=dict)
+    checkers: Mapping[str, ModelEntry] = field(default_factory=dict)
+    unchecked: str = ""
     finished: Report | None = None
     notices: list[str] = field(default_factory=list)
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -153,6 +160,10 @@ class Run:
         yield StageDone(name, self.seconds[name])
         return (made,)
 
+    def entry(self, setting: str) -> ModelEntry:
+        """Return a model that takes part in either way."""
+        return self.models[setting] if setting in self.models else self.checkers[setting]
+
     def model_facts(self, setting: str) -> dict[str, Any]:
         """Return what a stage depends on if it asks this model; nothing where the model takes no part."""
         return self.plan.facts(setting, "device") if setting in self.models else {}
@@ -176,54 +187,32 @@ def open_run(request: CaseRequest) -> Iterator[Run]:
         entered = entered_wishes(request)
         wishes = dict(zip(SOURCES, (request.options, entered, _preferences(request)), strict=True))
         ihc = stack.enter_context(
-            open_slide(request.ihc, um_per_px=_first(wishes, "um_per_px_ihc"), option="--um-per-px-ihc")
+            open_slide(request.ihc, um_per_px=first(wishes, "um_per_px_ihc"), option="--um-per-px-ihc")
         )
         he = None
         if request.he is not None:
             he = stack.enter_context(
-                open_slide(request.he, um_per_px=_first(wishes, "um_per_px_he"), option="--um-per-px-he")
+                open_slide(request.he, um_per_px=first(wishes, "um_per_px_he"), option="--um-per-px-he")
             )
         ours = of_this_slide(request, ihc.sha256())
-        used = ours and _first(wishes, "corrections") is not False
+        used = ours and first(wishes, "corrections") is not False
         said = _said(request, ihc, he) if used else Corrections()
         if not used:
             drawn = {name: getattr(request.recipe, name) for name in FILES}
             wishes["case"] = replace(entered, **drawn)
             entered = entered if ours else wishes["case"]
-        paths = {name: path for name in FILES if (path := _first(wishes, name)) is not None}
-        models = _models(wishes, ihc, he, drawn="roi" in paths)
-        plan = _plan(wishes, ihc, he, (paths, models), said.key)
+        paths = {name: path for name in FILES if (path := first(wishes, name)) is not None}
+        models = models_of(wishes, ihc, he, drawn="roi" in paths)
+        checkers, unchecked = checkers_of(wishes, ihc)
+        plan = _plan(wishes, ihc, he, (paths, {**models, **checkers}), said.key)
         files = CaseFiles(writable_folder(request.out))
         stack.enter_context(FolderLock(files.stages / "lock", files.folder.name))
         entered = replace(entered, **paths)
         run = Run(plan=plan, ihc=ihc, he=he, files=files, paths=paths, models=models, entered=entered)
         run.said, run.spare_cores = said, request.spare_cores
+        run.checkers, run.unchecked = checkers, unchecked
         run.finished = _taken_up(run, restart=request.restart)
         yield run
-
-
-def _models(
-    wishes: Mapping[str, Wishes], ihc: Slide, he: Slide | None, *, drawn: bool
-) -> dict[str, ModelEntry]:
-    """Find the models that are named or needed; a slide too coarse for one is told before anything runs."""
-    named = {name for name in MODELS if _first(wishes, name) is not None}
-    needed: tuple[str, ...] = ()
-    if _first(wishes, "engine") == TRANSFORMER:
-        needed = needed_models(he=he is not None, drawn=drawn)
-        _check_device(_first(wishes, "device"))
-    found = {name: choose_model(name, _first(wishes, name)) for name in MODELS if name in {*named, *needed}}
-    for name in needed:
-        slide = he if he is not None and MODELS[name].stain == "he" else ihc
-        check_serves(found[name].spec, slide)
-    return found
-
-
-def _check_device(wish: str | None) -> None:
-    """Look for an accelerator that is named; torch is not imported where none is."""
-    if wish not in (None, "auto", "cpu"):
-        from napari_her2.inference import pick_device
-
-        pick_device(str(wish))
 
 
 def _said(request: CaseRequest, ihc: Slide, he: Slide | None) -> Corrections:
@@ -263,11 +252,6 @@ def _file_facts(path: Path) -> FileFacts:
         return FileFacts(path.name, sha256_of(path))
     except OSError as error:
         raise CaseError(f"{path.name} cannot be read ({error.strerror or error}): check its name") from error
-
-
-def _first(wishes: Mapping[str, Wishes], name: str) -> Any:
-    """Return the wish that is followed."""
-    return next((value for source in SOURCES if (value := getattr(wishes[source], name)) is not None), None)
 
 
 def _preferences(request: CaseRequest) -> Wishes:

@@ -9,7 +9,6 @@ import numpy as np
 
 from napari_her2.case import Agreement
 from napari_her2.geometry import Box
-from napari_her2.pipeline.engine import MODELS
 from napari_her2.pipeline.patch_scores import patch_grid
 from napari_her2.pipeline.patches import patch_counts
 from napari_her2.pipeline.pixels import area_counts
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from napari_her2.pipeline.run import Run
     from napari_her2.scoring import Call, CellSummary
 
-__all__ = ["agreements", "model_doubts", "scorer_scores", "scorers_disagree"]
+__all__ = ["GATING", "agreements", "model_doubts", "scorer_scores"]
 
 TILE_PX: Final = 1024
 GATING: Final = "tumour_model"
@@ -56,27 +55,21 @@ def scorer_scores(
     }
 
 
-def scorers_disagree(scores: Mapping[str, Score | None]) -> bool:
-    """Whether cells and pixels, which follow the same guideline, give different scores."""
-    pair = {scores.get("cells"), scores.get("pixels")} - {None}
-    return len(pair) > 1
-
-
 def model_doubts(asked: Mapping[str, Asked], models: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say in a sentence each where a model should not be followed without a look.
+    """Say where the model that finds the tumour should not be followed without a look.
 
-    A model whose patches are unlike its training data; and the one that finds the tumour if that
-    cannot be told at all, since no model gates a slide silently.
+    Its patches are unlike its training data, or that cannot be told at all: no model gates a slide
+    silently. The models of the IHC never gate; they found every real picture strange, right calls and
+    wrong ones alike, so that a flag for it says nothing (docs/real_images.md).
     """
-    doubts = []
-    for setting, one in asked.items():
-        name, what = models[setting].spec.name, "H&E" if MODELS[setting].stain == "he" else "IHC"
-        if one.novelty is not None and one.unlike:
-            share = f"{one.novelty.share:.0%} of the patches looked at"
-            doubts.append(f"The {what} looks unlike what {name} was trained on ({share}).")
-        elif one.novelty is None and setting == GATING and one.record["patches"]:
-            doubts.append(f"Whether the {what} looks like what {name} was trained on cannot be told.")
-    return tuple(doubts)
+    one = asked.get(GATING)
+    if one is None or not one.record["patches"]:
+        return ()
+    name = models[GATING].spec.name
+    if one.novelty is None:
+        return (f"Whether the H&E looks like what {name} was trained on cannot be told.",)
+    share = f"{one.novelty.share:.0%} of the patches looked at"
+    return (f"The H&E looks unlike what {name} was trained on ({share}).",) if one.unlike else ()
 
 
 def agreements(run: Run, scores: Mapping[str, Score | None], patches: PatchTable) -> dict[str, Agreement]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_her2.events import Notice
 from napari_her2.pipeline.assemble import Findings, make_report
+from napari_her2.pipeline.beside import look_beside, opinions
 from napari_her2.pipeline.calibrating import set_thresholds
 from napari_her2.pipeline.correcting import correct_cells
 from napari_her2.pipeline.deliver import deliver, write_evidence
@@ -22,7 +23,7 @@ from napari_her2.pipeline.steps import (
     name_pieces,
     read_drawn,
 )
-from napari_her2.pipeline.verdict import judge
+from napari_her2.pipeline.verdict import Beside, judge
 
 if TYPE_CHECKING:
     from napari_her2.case import Report
@@ -72,7 +73,9 @@ def score_case(request: CaseRequest) -> Steps[Report]:
         cells = counted.cells
         patches = yield from look_at_patches(run, gate, cells, tissue.get("he"))
         pixels = yield from segment_tumour(run, gate)
-        verdict = judge(run, cells, patches["ihc"], gate, looks, pixels)
+        second = yield from look_beside(run, gate, cells, stain)
+        beside = Beside(pixels=pixels, opinions=opinions(run, second, patches["ihc"], pixels))
+        verdict = judge(run, cells, patches["ihc"], gate, looks, beside)
         areas_mm2 = yield from write_evidence(run, gate, counted, patches, verdict)
         found = Findings(
             gate=gate, stain=stain, cells=cells, patches=patches, pixels=pixels, verdict=verdict,

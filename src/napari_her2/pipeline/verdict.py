@@ -14,9 +14,11 @@ from napari_her2.cells import (
     FALSE_FAINT_UPPER_PERCENT,
     separates_faint,
 )
+from napari_her2.pipeline.agreeing import Standing
+from napari_her2.pipeline.beside import standing_of
 from napari_her2.pipeline.doubts import doubt_of_size, hardly_her2, odd_nucleus_um2, unusual_pattern
 from napari_her2.pipeline.patches import patch_counts
-from napari_her2.pipeline.scorers import model_doubts, scorer_scores, scorers_disagree
+from napari_her2.pipeline.scorers import GATING, model_doubts, scorer_scores
 from napari_her2.scoring import (
     CellCounts,
     PathEntry,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from napari_her2.case import PatchTable
     from napari_her2.cells import CellTable
+    from napari_her2.pipeline.agreeing import Opinion
     from napari_her2.pipeline.gate import Gate
     from napari_her2.pipeline.pair import Looks
     from napari_her2.pipeline.pixels import PixelsFound
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from napari_her2.tissue import TissueMask
     from napari_her2.vocabulary import Score
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Beside", "Verdict", "judge"]
 
 EPITHELIAL_FROM: Final = 0.5
 
@@ -58,17 +61,36 @@ class Verdict:
     controls : tuple of ControlResult
         One for each control piece.
     scores : mapping of scorer to score
-        Of cells, patches and pixels, where models ran beside the cells.
+        Of cells, patches and pixels, where models judged the whole area.
+    standing : Standing
+        Whether those who looked beside the cells confirm the call.
     """
 
     call: Call
     summary: CellSummary
     controls: tuple[ControlResult, ...] = ()
     scores: Mapping[str, Score | None] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Beside:
+    """What was seen beside the cells; it never decides.
+
+    Attributes
+    ----------
+    pixels : PixelsFound or None
+        What the segmentation of the whole area found.
+    opinions : tuple of Opinion
+        Of patches and pixels.
+    """
+
+    pixels: PixelsFound | None = None
+    opinions: tuple[Opinion, ...] = ()
 
 
 def judge(
-    run: Run, cells: CellTable, patches: PatchTable, gate: Gate, looks: Looks, pixels: PixelsFound | None
+    run: Run, cells: CellTable, patches: PatchTable, gate: Gate, looks: Looks, beside: Beside
 ) -> Verdict:
     """Apply the guideline to the evaluable cells (or patches, for the paper's rule).
 
@@ -82,8 +104,7 @@ def judge(
     gate : Gate
     looks : Looks
         What the thumbnails say.
-    pixels : PixelsFound or None
-        What the segmentation found, beside the cells; it never decides.
+    beside : Beside
     """
     points_um = cells.points_px * run.plan.ihc.um_per_px
     summary = summarise_cells(
@@ -116,18 +137,19 @@ def judge(
     call = _as_far_as_seen(run, call, gate, empty or looks.reason)
     doubt = doubt_of_size(cells.nucleus_area_um2, run.ihc.um_per_px)
     call = replace(call, reason=" ".join([call.reason, *doubt]))
-    scores = scorer_scores(run, call, summary, patches, pixels)
-    call = _with_models(run, call, scores)
-    return Verdict(call=call, summary=summary, controls=controls, scores=scores)
+    scores = scorer_scores(run, call, summary, patches, beside.pixels)
+    standing = standing_of(run, call, summary, beside.opinions)
+    call = _with_models(run, call, standing)
+    return Verdict(call=call, summary=summary, controls=controls, scores=scores, standing=standing)
 
 
-def _with_models(run: Run, call: Call, scores: Mapping[str, Score | None]) -> Call:
+def _with_models(run: Run, call: Call, standing: Standing) -> Call:
     """Add what is doubtful about the models that took part."""
     doubts = model_doubts(run.asked, run.models)
     found = {
         "needs_review": bool(doubts),
-        "out_of_distribution": any(asked.unlike for asked in run.asked.values()),
-        "scorers_disagree": scorers_disagree(scores),
+        "out_of_distribution": GATING in run.asked and run.asked[GATING].unlike,
+        "scorers_disagree": standing.state == "disagree",
     }
     flags = {*call.flags, *(flag for flag, holds in found.items() if holds)}
     ordered = (*(flag for flag in FLAGS if flag in flags), *sorted(flags - set(FLAGS)))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_her2.report.blocks import Bars, Block, Bullets, CallBox, Pictures, Rows, Section, Sheet, Text
 from napari_her2.report.origin import mapping_blocks, model_blocks, origin_blocks, quality_blocks
 from napari_her2.report.people import people_blocks
+from napari_her2.report.second import second_scorers
 from napari_her2.report.template import template_blocks
-from napari_her2.report.words import CATEGORY_WORDS, EXCLUDED_WORDS, FLAG_WORDS, PROVISIONAL
+from napari_her2.report.words import CATEGORY_WORDS, EXCLUDED_WORDS, FLAG_WORDS, PROVISIONAL, sampled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,8 +119,8 @@ def _path(report: Report) -> tuple[Block, ...]:
     table = (Rows(rows, head, numbers=(1, 2), last_decides=True),) if rows else ()
     if not report.call.alternatives:
         return table
-    shares = ", ".join(f"{score} {share:.0%}" for score, share in report.call.alternatives.items())
-    return (*table, Text(f"Model confidence (not calibrated on real cases): {shares}", "soft"))
+    shares = ", ".join(f"{score} {sampled(share)}" for score, share in report.call.alternatives.items())
+    return (*table, Text(f"By sampling alone (errors of the scorer are not in it): {shares}", "soft"))
 
 
 def _percent(report: Report) -> tuple[Block, ...]:
@@ -225,6 +226,7 @@ def _others(report: Report) -> tuple[Block, ...]:
     if report.paper is not None:
         found = f"{report.paper.score or '-'} of {report.paper.n_patches} patches"
         rows.append(("Paper's rule (strongest patch)", found))
+    rows += second_scorers(report)
     rows += [_agreement(pair) for pair in report.agreement.values()]
     p = report.patches
     rows.append(("Patches", f"H&E {p.he.n} ({p.he.tumour} tumour), IHC {p.ihc.n}; {p.matched} pairs"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CATEGORY_WORDS", "EXCLUDED_WORDS", "FLAG_WORDS", "PROVISIONAL"]
+__all__ = ["CATEGORY_WORDS", "EXCLUDED_WORDS", "FLAG_WORDS", "PROVISIONAL", "sampled"]
 
 PROVISIONAL: Final = "Provisional: tumour area not confirmed"
 
@@ -42,6 +42,7 @@ FLAG_WORDS: Final[dict[str, str]] = {
     "pixel_size_doubtful": "The pixel size does not fit what the tissue shows: check it.",
 }
 
+MOST_SURE: Final = 0.99
 EXCLUDED_WORDS: Final[dict[str, str]] = {
     "unsure_gate": "too near to the edge of the tumour area for the alignment's precision",
     "not_epithelial": "does not look like invasive epithelium",
@@ -62,3 +63,8 @@ CATEGORY_WORDS: Final[dict[str, str]] = {
     "positive": "HER2 positive",
     "not_scorable": "not scorable",
 }
+
+
+def sampled(share: float) -> str:
+    """Return a probability by sampling alone; never 100 %, since sampling is not all that can be wrong."""
+    return f"{share:.0%}".replace("%", " %") if share <= MOST_SURE else "> 99 %"

@@ -6,7 +6,7 @@ to another score soonest, over how many that takes, raised where there is reason
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,6 +29,8 @@ FAR_ERROR_UM: Final = 40.0
 """Alignment worse than this is told; it doubles the weight."""
 MUCH: Final = 0.25
 """Disagreement of more than this share of a field is told."""
+FIRST: Final = 10.0
+"""Weight of each place where a scorer contradicts the cells: more than cells alone ever give."""
 LIKELY: Final = 5
 """Fewer cells than this are no field of their own."""
 ACT: Final = "field"
@@ -55,10 +57,14 @@ class Doubts:
         Local error of the alignment, µm.
     apart : callable or None
         How many classes the scorers are apart.
+    places : mapping of str to sequence of (x, y)
+        Where a scorer contradicts the cells, in level-0 pixels, by the words for it: these fields come
+        first.
     """
 
     error_um: Any = None
     apart: Any = None
+    places: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +205,10 @@ def _add_doubts(
             weight[k] *= 1 + share
             if share > MUCH:
                 reasons[k].append(f"scorers differ on {100 * share:.0f} % of it")
+        for words, points in doubts.places.items():
+            here = sum(tuple(np.floor(np.array((y, x)) / side)) == tuple(place) for x, y in points)
+            weight[k] += FIRST * here
+            reasons[k] += [words] * bool(here)
         if unsure[k]:
             reasons[k].append(f"{unsure[k]} cells at the unsure edge")
 

@@ -66,7 +66,7 @@ class Call:
     path : tuple of PathEntry
         Tests in order of evaluation; the last one decides and holds.
     alternatives : dict of str to float
-        Probability of each score over the resamples: model confidence, not calibrated on real cases.
+        Probability of each score over the resamples: of sampling alone, not calibrated on real cases.
     """
 
     score: Score | None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_her2._napari.score_view import sampled
 from napari_her2._napari.widgets.bars import AlternativesBar, PercentBars
 from napari_her2._napari.widgets.card import IshCard
 from napari_her2._napari.widgets.look import readable_on
@@ -93,7 +94,7 @@ class ResultBox(Section):
         blocks = (
             ("How the guideline decided", self.path),
             ("Tumour cells by class", self.bars),
-            ("Confidence in each score", self.alternatives),
+            ("Sampling alone: share of redraws with each score", self.alternatives),
             ("Beside it: other views of the same staining", self.others),
             ("Please note", self.flags),
             ("Figures", self.facts),
@@ -104,11 +105,12 @@ class ResultBox(Section):
     def _block(self, title: str, widget: QWidget, right: QWidget | None = None) -> None:
         self.inner.addSpacing(2)
         self.inner.addWidget(rule())
-        head = QHBoxLayout()
-        head.addWidget(label(title, "small"))
+        head, words = QHBoxLayout(), label(title, "small")
+        head.addWidget(words)
         head.addStretch(1)
         if right is not None:
             head.addWidget(right)
+            self.confidence_head = words
         self.inner.addLayout(head)
         self.inner.addWidget(widget)
 
@@ -135,9 +137,9 @@ class ResultBox(Section):
         self._show_path(view)
         flags = view.flags or ("Nothing particular.",)
         _fill(self.flags_grid, [(label("•"), label(flag, wrap=True)) for flag in flags])
-        self.confidence.setText(
-            "  ·  ".join(f"{score} {100 * p:.0f} %" for score, p in view.alternatives if p)
-        )
+        self.confidence.setText("  ·  ".join(f"{score} {sampled(p)}" for score, p in view.alternatives if p))
+        for widget in (self.confidence_head, self.confidence, self.alternatives):
+            widget.setVisible(bool(view.alternatives))
         _fill(
             self.others_grid, [(label(name, "small"), label(value, wrap=True)) for name, value in view.others]
         )

@@ -30,12 +30,12 @@ __all__ = ["RunBox"]
 BAR_STEPS = 1000
 
 ENGINES = {
+    "auto": ("Auto", "Cells make the call; L and M look at a sample beside them and say if they disagree"),
     "classical": ("Classical", "Measured membranes, tumour area from nuclei and texture; no trained weights"),
     "transformer": (
         "Transformer",
         "Model C finds the tumour, L and M judge patches and pixels beside the cells",
     ),
-    "both": ("Both", "Classical tumour area, and L and M beside the cells: shows where they disagree"),
 }
 
 

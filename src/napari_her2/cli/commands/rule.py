@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_her2.cli.console import Answer
+from napari_her2.report.words import sampled
 from napari_her2.scoring import Call, apply_rule, list_rules
 
 if TYPE_CHECKING:
@@ -43,6 +44,6 @@ def call_text(call: Call) -> str:
     ]
     near = ["borderline: within the uncertainty the counts could also mean another score"] * call.borderline
     flags = [f"flags: {', '.join(call.flags)}"] if call.flags else []
-    likely = [f"{score} {p:.0%}" for score, p in call.alternatives.items()]
-    alternatives = [f"model confidence: {', '.join(likely)}"] if likely else []
+    likely = [f"{score} {sampled(p)}" for score, p in call.alternatives.items()]
+    alternatives = [f"by sampling alone: {', '.join(likely)}"] if likely else []
     return "\n".join([headline, call.reason, *steps, *near, *flags, *alternatives])

@@ -1,0 +1,39 @@
+"""Who says what beside the cells, and whether that confirms the call, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_her2.case import Report
+    from napari_her2.case.report import ScorerSays
+
+__all__ = ["second_scorers"]
+
+STATE_WORDS: Final = {
+    "agree": "The second scorers confirm the call.",
+    "disagree": "A second scorer does not confirm the call.",
+    "not_checked": "No second scorer checked the call.",
+}
+
+
+def second_scorers(report: Report) -> Iterator[tuple[str, str]]:
+    """Give a row for the agreement and one for each scorer that looked beside the cells."""
+    found = report.call.agreement
+    yield "Second scorers", f"{STATE_WORDS[found.state]} {found.reason}".rstrip()
+    for one in found.scorers:
+        if one.name != "cells":
+            yield f"{one.name.capitalize()} say", _says(one)
+
+
+def _says(one: ScorerSays) -> str:
+    if one.score is None:
+        return "no answer"
+    words: str = one.score
+    if one.share is not None:
+        words += f"; {one.share:.0%} of what they judged is so or stronger"
+    if one.interval is not None:
+        words += f" (95 %: {one.interval[0]:.0%} to {one.interval[1]:.0%}, of sampling)"
+    return words if one.looked is None else f"{words}; looked at {one.looked:.0%} of the places"
