@@ -33,7 +33,7 @@ def scored(pair: Path) -> Path:
         ihc=folder / "ihc.ome.tif",
         he=folder / "he.ome.tif",
         out=folder / "case",
-        options=Wishes(roi=folder / "mine.geojson", min_cells=20),
+        options=Wishes(engine="classical", roi=folder / "mine.geojson", min_cells=20),
         preferences=Wishes(),
     )
     drain(score_case(request))

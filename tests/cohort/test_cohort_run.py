@@ -50,7 +50,10 @@ def answers(out):
 @pytest.mark.timeout(600)
 def test_a_killed_worker_loses_nothing_and_a_restart_goes_on(manifest, tmp_path):
     request = CohortRequest(
-        manifest=manifest, out=tmp_path / "out", options=Wishes(min_cells=20), crew=Crew(workers=2)
+        manifest=manifest,
+        out=tmp_path / "out",
+        options=Wishes(engine="classical", min_cells=20),
+        crew=Crew(workers=2),
     )
     steps, events, killed = run_cohort(request), [], 0
     while True:

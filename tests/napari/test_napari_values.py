@@ -18,7 +18,7 @@ from napari_her2._napari.opening import assign, default_case_folder, with_um_per
 from napari_her2._napari.placing import he_place
 from napari_her2._napari.progress import RunProgress, advance, duration
 from napari_her2._napari.roi import Ring, rings_of, write_rings
-from napari_her2._napari.score_view import EXCLUDED_WORDS, FLAG_WORDS, path_words, score_view
+from napari_her2._napari.score_view import EXCLUDED_WORDS, FLAG_WORDS, path_words, sampled, score_view
 from napari_her2._napari.session import OpenSlide
 from napari_her2.case.report import PathStep
 from napari_her2.errors import CaseError, UsageError
@@ -70,7 +70,7 @@ def test_score_in_words() -> None:
 def test_what_stands_beside_the_call() -> None:
     alone = dict(score_view(handmade.report()).others)
     assert alone["Tumour area"].replace("\u00a0", " ") == "3+ 15 %, 2+ 20 %, 1+ 25 %, 0 40 %"
-    assert "only the cells" in alone["Scorers"]
+    assert "No second scorer" in alone["Second scorers"]
     values = handmade.report().to_dict()
     values["paper"] = {"score": "3+", "coverage": {"3+": 15}, "n_patches": 1234}
     values["agreement"] = {
@@ -276,3 +276,17 @@ def test_import_needs_neither_torch_nor_qt() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("state", "shown"), [("agree", True), ("not_checked", True), ("disagree", False)])
+def test_where_scorers_disagree_the_probabilities_of_sampling_are_hidden(state: str, shown: bool) -> None:
+    scorers = [{"name": "cells", "score": "2+"}, {"name": "patches", "score": "3+", "share": 0.25}]
+    report = handmade.report(agreement={"state": state, "scorers": scorers})
+    view = score_view(report)
+    assert bool(view.alternatives) == shown
+    assert report.call.alternatives, "the field stays"
+    assert dict(view.others)["Patches say"].startswith("3+; 25%")
+
+
+def test_sampling_is_never_called_certain() -> None:
+    assert [sampled(share) for share in (1.0, 0.996, 0.99, 0.4)] == ["> 99%", "> 99%", "99%", "40%"]

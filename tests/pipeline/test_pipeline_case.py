@@ -30,7 +30,7 @@ def request(pair: Path, out: Path, *, he: bool = True, restart: bool = False, **
         ihc=pair / "ihc.ome.tif",
         he=pair / "he.ome.tif" if he else None,
         out=out,
-        options=Wishes(**{"min_cells": 20, **options}),
+        options=Wishes(**{"min_cells": 20, "engine": "classical", **options}),
         preferences=Wishes(),
         restart=restart,
     )

@@ -48,7 +48,7 @@ def test_a_wrong_pixel_size_is_doubted(tmp_path: Path) -> None:
             CaseRequest(
                 ihc=folder / "ihc.ome.tif",
                 out=tmp_path / f"case{um}",
-                options=Wishes(um_per_px_ihc=um, min_cells=20),
+                options=Wishes(engine="classical", um_per_px_ihc=um, min_cells=20),
                 preferences=Wishes(),
             )
         )[0]
@@ -69,7 +69,7 @@ def test_another_antigen_in_glands_is_equivocal_at_most(tmp_path: Path) -> None:
         CaseRequest(
             ihc=tmp_path / "fhl2.png",
             out=tmp_path / "case",
-            options=Wishes(um_per_px_ihc=0.5),
+            options=Wishes(engine="classical", um_per_px_ihc=0.5),
             preferences=Wishes(),
         )
     )

@@ -64,8 +64,11 @@ def test_every_scorer_says_its_own_and_cells_make_the_call(case: Path, classical
     assert pairs["cells-pixels"].scores == {"cells": "2+", "pixels": "2+"}
     assert pairs["cells-patches"].scores == {"cells": "2+", "patches": "3+"}
     assert pairs["patches-pixels"].fraction_agreeing == 0
-    assert "scorers_disagree" not in report.call.flags
+    assert report.call.agreement.state == "disagree", "L says another score"
+    assert [one.score for one in report.call.agreement.scorers] == ["2+", "3+", "2+"]
+    assert "scorers_disagree" in report.call.flags
     assert classical.agreement == {}
+    assert classical.call.agreement.state == "not_checked"
     assert classical.models == ()
 
 
@@ -154,8 +157,6 @@ def test_changing_the_engine_redoes_only_what_depends_on_it(
     assert not reused["segmentation"]
     assert report.coverage["3+"] == 100
     assert report.call.score == again.call.score == "2+"
-    assert "scorers_disagree" in report.call.flags
-    assert "scorers_disagree" not in again.call.flags
 
 
 def test_a_model_that_sees_no_tumour_leaves_nothing_to_score(

@@ -32,7 +32,7 @@ def test_a_picture_of_a_field(pair: Path, tmp_path: Path) -> None:
     with open_slide(pair / "ihc.ome.tif") as slide:
         rgb = slide.read(Box(200, 200, 800, 900))
     cv2.imwrite(str(tmp_path / "field.png"), rgb[..., ::-1])
-    wishes = Wishes(um_per_px_ihc=0.25)
+    wishes = Wishes(engine="classical", um_per_px_ihc=0.25)
     report, _ = scored(
         CaseRequest(ihc=tmp_path / "field.png", out=tmp_path / "case", options=wishes, preferences=Wishes())
     )
@@ -77,7 +77,7 @@ def test_coarse_pixels_do_not_tell_0_from_1(tmp_path: Path) -> None:
     with open_slide(folder / "ihc.ome.tif") as slide:
         rgb = slide.read_at(Box.of_shape(slide.shape), 0.8)
     cv2.imwrite(str(tmp_path / "coarse.png"), rgb[..., ::-1])
-    wishes = Wishes(um_per_px_ihc=0.8, min_cells=5)
+    wishes = Wishes(engine="classical", um_per_px_ihc=0.8, min_cells=5)
     report, _ = scored(
         CaseRequest(ihc=tmp_path / "coarse.png", out=tmp_path / "case", options=wishes, preferences=Wishes())
     )

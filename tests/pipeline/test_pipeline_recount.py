@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def case(pair: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("recount") / "case"
-    options = Wishes(min_cells=20)
+    options = Wishes(engine="classical", min_cells=20)
     drain(score_case(CaseRequest(ihc=pair / "ihc.ome.tif", out=out, options=options, preferences=Wishes())))
     return out
 

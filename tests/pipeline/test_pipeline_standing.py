@@ -50,9 +50,12 @@ def finished(pair: Path, tmp_path: Path) -> Path:
 def wanted(pair: Path, out: Path, **options: Any) -> CaseRequest:
     restart = options.pop("restart", False)
     return CaseRequest(
-        ihc=pair / "ihc.ome.tif", out=out, options=Wishes(**{"min_cells": 20, **options}),
-        preferences=Wishes(), restart=restart,
-    )  # fmt: skip
+        ihc=pair / "ihc.ome.tif",
+        out=out,
+        options=Wishes(**{"min_cells": 20, "engine": "classical", **options}),
+        preferences=Wishes(),
+        restart=restart,
+    )
 
 
 def answered(request: CaseRequest) -> tuple[Report, list[str]]:
@@ -95,7 +98,7 @@ def test_what_nobody_vouched_for_is_scored_again(finished: Path, pair: Path) -> 
 PLAN = Plan(
     ihc=SlideFacts("ihc.ome.tif", "1" * 64, 0.25),
     he=SlideFacts("he.ome.tif", "0" * 64, 0.25),
-    settings={"rule": Setting("asco-cap-breast-2023", "default"), "engine": Setting("auto", "default")},
+    settings={"rule": Setting("asco-cap-breast-2023", "default"), "engine": Setting("classical", "default")},
 )
 
 

@@ -67,4 +67,4 @@ CATEGORY_WORDS: Final[dict[str, str]] = {
 
 def sampled(share: float) -> str:
     """Return a probability by sampling alone; never 100 %, since sampling is not all that can be wrong."""
-    return f"{share:.0%}".replace("%", " %") if share <= MOST_SURE else "> 99 %"
+    return f"{share:.0%}" if share <= MOST_SURE else "> 99%"
