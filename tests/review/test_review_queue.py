@@ -98,3 +98,13 @@ def test_the_last_verdict_of_each_reader_holds() -> None:
     assert (mine.of(other), mine.seen((one, other))) == ("", 1)
     assert mine.comments_on(one) == ("folded",)
     assert mine.comments_on(other) == ("ask",)
+
+
+def test_where_a_scorer_contradicts_the_cells_a_field_comes_first() -> None:
+    table = cells({"2+": 10, "0": 40}, {"2+": 10, "0": 40}, {"2+": 30, "0": 40})
+    place = (1.5 * SIDE, 0.5 * SIDE)
+    doubts = Doubts(places={"patches contradict the cells here": [place]})
+    queue = review_queue(table, UM, RULE, doubts=doubts)
+    assert columns(queue)[0] == 1
+    assert queue[0].reasons[-1] == "patches contradict the cells here"
+    assert "patches contradict the cells here" not in queue[1].reasons
