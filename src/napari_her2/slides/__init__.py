@@ -8,13 +8,17 @@ from napari_her2.slides.info import describe
 from napari_her2.slides.levels import Level
 from napari_her2.slides.opening import open_slide
 from napari_her2.slides.slide import Slide, SlideRef
+from napari_her2.slides.white import White, WhiteOrigin, given_white
 
 __all__ = [
     "Level",
     "Slide",
     "SlideRef",
     "TileCacheInfo",
+    "White",
+    "WhiteOrigin",
     "describe",
+    "given_white",
     "open_slide",
     "set_tile_cache_bytes",
     "tile_cache_info",

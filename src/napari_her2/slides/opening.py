@@ -11,6 +11,7 @@ from napari_her2.slides.slide import Slide
 
 if TYPE_CHECKING:
     from napari_her2.slides.source import Source
+    from napari_her2.slides.white import White
 
 __all__ = ["open_slide"]
 
@@ -21,7 +22,13 @@ UNREADABLE = (".vsi",)  # a TIFF whose only pixels are an overview; the slide li
 DICOM_MAGIC, DICOM_PREAMBLE = b"DICM", 128
 
 
-def open_slide(path: str | Path, *, um_per_px: float | None = None, option: str = "--um-per-px") -> Slide:
+def open_slide(
+    path: str | Path,
+    *,
+    um_per_px: float | None = None,
+    option: str = "--um-per-px",
+    white: White | None = None,
+) -> Slide:
     """Open a slide or a plain picture.
 
     Parameters
@@ -32,6 +39,8 @@ def open_slide(path: str | Path, *, um_per_px: float | None = None, option: str 
         Size of a level-0 pixel in µm, 0.02 to 100; it goes before what the file states.
     option : str
         What errors call the way to give it.
+    white : White, optional
+        Colour of empty glass; it goes before what the slide shows.
 
     Returns
     -------
@@ -49,7 +58,7 @@ def open_slide(path: str | Path, *, um_per_px: float | None = None, option: str 
     path = Path(path)
     source = _source(path)
     try:
-        return Slide(path, source, given, option)
+        return Slide(path, source, given, option, white)
     except SlideError:
         source.close()
         raise

@@ -15,7 +15,7 @@ from napari_her2.slides.hashing import files_of, sha256_of
 from napari_her2.slides.levels import Level
 from napari_her2.slides.mosaic import Mosaic, composite
 from napari_her2.slides.resample import resample
-from napari_her2.slides.white import estimate_white
+from napari_her2.slides.white import White, find_white
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Slide", "SlideRef"]
 
 FINE_ENOUGH = 1.02  # a level may be this much coarser than wanted
-WHITE_FROM_PX = 1024
+WHITE_FROM_PX = 1024  # longest side of the picture that glass is looked for on, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,19 @@ class SlideRef:
         File or folder.
     um_per_px : float or None
         As given by the user; None if the file states it.
+    white : White or None
+        As given by a person or taken from another slide; None if it is to be found on this one.
     """
 
     path: Path
     um_per_px: float | None = None
+    white: White | None = None
 
     def open(self) -> Slide:
         """Open it; close it after use."""
         from napari_her2.slides.opening import open_slide
 
-        return open_slide(self.path, um_per_px=self.um_per_px)
+        return open_slide(self.path, um_per_px=self.um_per_px, white=self.white)
 
 
 class Slide:
@@ -77,12 +80,14 @@ class Slide:
         (rows, cols) of level 0.
     """
 
-    def __init__(self, path: Path, source: Source, um_per_px: float | None, option: str) -> None:
+    def __init__(
+        self, path: Path, source: Source, um_per_px: float | None, option: str, white: White | None = None
+    ) -> None:
         facts = source.facts
         self.path, self.name = path, facts.name or path.name
         self.format, self.vendor, self.objective = facts.format, facts.vendor, facts.objective
         self.associated = facts.associated
-        self._source, self._option, self._given = source, option, um_per_px
+        self._source, self._option, self._given, self._given_white = source, option, um_per_px, white
         self._mosaic = Mosaic(source)
         self._um_per_px = (
             um_per_px if um_per_px is not None else _one_size(self.name, facts.um_per_px, option)
@@ -109,7 +114,7 @@ class Slide:
     @property
     def ref(self) -> SlideRef:
         """What another process needs to open this slide."""
-        return SlideRef(self.path, self._given)
+        return SlideRef(self.path, self._given, self._given_white)
 
     @property
     def has_um_per_px(self) -> bool:
@@ -134,14 +139,20 @@ class Slide:
         """Embedded colour profile of the pixels; it is not applied, see :func:`to_srgb`."""
         return self._source.icc()
 
-    @cached_property
+    @property
     def white(self) -> tuple[float, float, float]:
-        """Colour of empty glass (red, green, blue; 0..255), from the coarsest level; also the padding."""
-        level = self.levels[-1]
+        """Colour of empty glass (red, green, blue; 0..255); also the padding."""
+        return self.background.rgb
+
+    @cached_property
+    def background(self) -> White:
+        """The white with its origin; as given, or looked for on the coarsest level that shows enough."""
+        if self._given_white is not None:
+            return self._given_white
+        shown = [level for level in self.levels if max(level.shape) >= WHITE_FROM_PX]
+        level = shown[-1] if shown else self.levels[0]
         block = self._mosaic.block(Box.of_shape(level.shape), level.index)
-        stride = -(-max(level.shape) // WHITE_FROM_PX)
-        alpha = None if block.alpha is None else block.alpha[::stride, ::stride]
-        return estimate_white(block.rgb[::stride, ::stride], alpha)
+        return find_white(block.rgb, block.alpha)
 
     @cached_property
     def pyramid(self) -> tuple[da.Array, ...]:

@@ -1,61 +1,188 @@
-"""The colour of empty glass: what the scanner calls white."""
+"""The colour of empty glass: what the scanner calls white, and how it is known."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from napari_her2.errors import UsageError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
-__all__ = ["estimate_white"]
+    Mask = NDArray[np.bool_]
+    Rgb = tuple[float, float, float]
 
-PLAIN_WHITE = (255.0, 255.0, 255.0)
-MIN_BRIGHTNESS = 190  # mean of the channels
-MAX_SPREAD = 30  # largest minus smallest channel
-MIN_FRACTION = 0.005  # of the image, to be believed
-MIN_PEAK = 0.25  # of the highest peak: how high the brightest one must be
+__all__ = ["PLAIN_WHITE", "White", "WhiteOrigin", "find_white", "given_white"]
+
+WhiteOrigin = Literal["glass", "other_slide", "assumed", "person"]
+
+PLAIN_WHITE: Final = (255.0, 255.0, 255.0)
+DARKEST_GIVEN: Final = 100.0  # what a person may call white
+MIN_BRIGHTNESS: Final = 190  # mean of the channels
+MAX_SPREAD: Final = 30  # largest minus smallest channel
+MIN_FRACTION: Final = 0.0015  # of the picture: smaller patches are no glass
+MIN_PEAK: Final = 0.25  # of the highest peak: how high the brightest one must be
+SIDE_PX: Final = 9  # glass is flat over squares of this side, and at least that wide
+FLATTEST: Final = 1.5  # local standard deviation that is always flat, grey levels
+LEAST_FLAT: Final = 4.0  # and that which never is
+NOISE_FACTOR: Final = 3.0
+WIDE_PX: Final = 15
+BRIGHTER: Final = 2.0  # grey levels, over squares of WIDE_PX
+MAX_BRIGHTER: Final = 0.02  # of the picture: nothing that is wider than a bright rim outshines glass
+SATURATED: Final = 254
+MAX_SATURATED: Final = 0.01  # of the picture, where its glass is darker
+STILL_FRACTION: Final = 0.005
 
 
-def estimate_white(
-    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None
-) -> tuple[float, float, float]:
-    """Colour of the background: the brightest marked peak among the bright, nearly grey pixels.
+@dataclass(frozen=True, slots=True)
+class White:
+    """The light that passes where nothing absorbs.
 
-    Empty glass is the brightest thing on a slide and nearly constant, so that pale tissue, though it
-    may cover more, stands as a separate and darker peak.
+    Attributes
+    ----------
+    rgb : (red, green, blue)
+        0 to 255 per channel.
+    origin : {"glass", "other_slide", "assumed", "person"}
+        Seen on the slide, taken from the case's other slide of the same scanner, assumed since the slide
+        shows none, or given by a person.
+    """
+
+    rgb: Rgb
+    origin: WhiteOrigin
+
+    @property
+    def known(self) -> bool:
+        """Whether it was seen on this slide or given for it."""
+        return self.origin in ("glass", "person")
+
+
+def given_white(values: Iterable[float] | None, option: str = "--white") -> White | None:
+    """Return the white that a person gave, checked; None where none was given.
+
+    Raises
+    ------
+    UsageError
+        If it is not three numbers from 100 to 255.
+    """
+    if values is None:
+        return None
+    numbers = tuple(float(v) for v in values)
+    if len(numbers) != 3 or not all(DARKEST_GIVEN <= v <= 255 for v in numbers):  # noqa: PLR2004
+        told = ",".join(f"{v:g}" for v in numbers)
+        raise UsageError(
+            f"{option} {told} is no white: give red,green,blue of bare glass, each from "
+            f"{DARKEST_GIVEN:g} to 255"
+        )
+    return White((numbers[0], numbers[1], numbers[2]), "person")
+
+
+def find_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> White:
+    """Find the glass of a picture: bright, achromatic and flat patches that nothing else outshines.
+
+    Padding is constant to the last bit over large areas; it is taken for glass only where there is no
+    other. Tissue is never taken: pale tissue is rough, or brighter places lie beside it. The colour is
+    that of the brightest marked level of the patches, not a percentile of the picture.
 
     Parameters
     ----------
     rgb : ndarray of shape (h, w, 3), uint8
-        The whole slide at low magnification.
+        The whole slide at low magnification, or a picture at high magnification.
     alpha : ndarray of shape (h, w), uint8, optional
         Only opaque pixels count.
 
     Returns
     -------
-    tuple of three floats
-        0 to 255 per channel; plain white where fewer than 0.5 % of the pixels qualify.
+    White
+        255, ``assumed``, where the picture shows no glass.
     """
-    pixels = rgb.reshape(-1, 3) if alpha is None else rgb[alpha == 255]
-    brightness = pixels.mean(axis=1, dtype=np.float32)
+    still = _still(rgb) if alpha is None else _still(rgb) | (alpha < 255)
+    found = _glass(rgb, still)
+    if found is not None:
+        return White(found, "glass")
+    opaque = still if alpha is None else still & (alpha == 255)
+    return _of_still(rgb, opaque)
+
+
+def _still(rgb: NDArray[np.uint8]) -> Mask:
+    """Where a square of 5 pixels has one value."""
+    import cv2
+
+    kernel = np.ones((5, 5), np.uint8)
+    same: Mask = (cv2.dilate(rgb, kernel) == cv2.erode(rgb, kernel)).all(axis=2)
+    return same
+
+
+def _of_still(rgb: NDArray[np.uint8], still: Mask) -> White:
+    """Glass without any noise, as compression leaves it; pure white says nothing, it may be padding."""
+    pixels = rgb[still & (rgb.min(axis=2) < 255)]
     spread = pixels.max(axis=1) - pixels.min(axis=1)
-    bright = (brightness >= MIN_BRIGHTNESS) & (spread <= MAX_SPREAD)
-    if bright.sum() <= MIN_FRACTION * rgb.shape[0] * rgb.shape[1]:
-        return PLAIN_WHITE
-    pixels, brightness = pixels[bright], brightness[bright]
-    peak = _brightest_peak(brightness)
-    red, green, blue = np.median(pixels[np.abs(brightness - peak) <= 4], axis=0)
-    return float(red), float(green), float(blue)
+    pixels = pixels[(pixels.mean(axis=1) >= MIN_BRIGHTNESS) & (spread <= MAX_SPREAD)]
+    if len(pixels) < STILL_FRACTION * still.size:
+        return White(PLAIN_WHITE, "assumed")
+    red, green, blue = (float(v) for v in np.median(pixels, axis=0))
+    return White((red, green, blue), "glass")
 
 
-def _brightest_peak(brightness: NDArray[np.float32]) -> int:
-    """Brightest local maximum of the smoothed histogram that is at least a quarter as high as the highest."""
+def _glass(rgb: NDArray[np.uint8], still: Mask) -> Rgb | None:
+    import cv2
+
+    grey = rgb.mean(axis=2, dtype=np.float32)
+    level, flat = _flat(rgb, grey, still)
+    if np.count_nonzero(flat) < MIN_FRACTION * flat.size:
+        return None
+    peak = _brightest_peak(level[flat], MIN_FRACTION * flat.size)
+    if peak is None:
+        return None
+    wide = cv2.blur(grey, (WIDE_PX, WIDE_PX), borderType=cv2.BORDER_REFLECT)
+    if np.mean((wide > peak + BRIGHTER) & ~_near(still, WIDE_PX)) > MAX_BRIGHTER:
+        return None
+    saturated = (rgb.min(axis=2) >= SATURATED) & ~_near(still, WIDE_PX)
+    if peak < SATURATED - 4 and saturated.mean() > MAX_SATURATED:
+        return None
+    near = flat & (np.abs(level - peak) <= 4)  # noqa: PLR2004
+    red, green, blue = (float(v) for v in np.median(rgb[near], axis=0))
+    return red, green, blue
+
+
+def _flat(rgb: NDArray[np.uint8], grey: NDArray[np.float32], still: Mask) -> tuple[NDArray[np.float32], Mask]:
+    """Local mean, and where the picture is bright, nearly grey, and as flat as its flattest bright places."""
+    import cv2
+
+    size = (SIDE_PX, SIDE_PX)
+    level = cv2.blur(grey, size, borderType=cv2.BORDER_REFLECT)
+    square = cv2.blur(grey * grey, size, borderType=cv2.BORDER_REFLECT)
+    rough = np.sqrt(np.maximum(square - level * level, 0))
+    colour = cv2.blur(rgb, size, borderType=cv2.BORDER_REFLECT)
+    spread = colour.max(axis=2) - colour.min(axis=2)
+    bright = (level >= MIN_BRIGHTNESS) & (spread <= MAX_SPREAD) & ~still
+    if not bright.any():
+        return level, bright
+    limit = float(np.clip(NOISE_FACTOR * np.quantile(rough[bright], 0.05), FLATTEST, LEAST_FLAT))
+    smooth = (bright & (rough <= limit)).astype(np.uint8)
+    flat: Mask = cv2.morphologyEx(smooth, cv2.MORPH_OPEN, np.ones(size, np.uint8)) > 0
+    return level, flat
+
+
+def _near(mask: Mask, side_px: int) -> Mask:
+    import cv2
+
+    near: Mask = cv2.dilate(mask.astype(np.uint8), np.ones((side_px, side_px), np.uint8)) > 0
+    return near
+
+
+def _brightest_peak(brightness: NDArray[np.float32], least: float) -> int | None:
+    """Brightest local maximum of the smoothed histogram that is a quarter as high as the highest."""
     counts = np.bincount(np.rint(brightness).astype(np.intp), minlength=256).astype(np.float64)
-    smooth = np.convolve(counts, np.ones(5) / 5, mode="same")
+    smooth = np.convolve(counts, np.ones(5), mode="same")
     smooth[-2:] *= 5 / np.array([4, 3])  # fewer bins lie under the window at the clipped end
-    candidates = np.flatnonzero(smooth >= MIN_PEAK * smooth.max())
+    candidates = np.flatnonzero(smooth >= max(MIN_PEAK * smooth.max(), least))
+    if not len(candidates):
+        return None
     top = int(candidates[-1])
     while top > 0 and smooth[top - 1] > smooth[top]:
         top -= 1
