@@ -144,15 +144,23 @@ class Slide:
         """Colour of empty glass (red, green, blue; 0..255); also the padding."""
         return self.background.rgb
 
-    @cached_property
+    @property
     def background(self) -> White:
-        """The white with its origin; as given, or looked for on the coarsest level that shows enough."""
-        if self._given_white is not None:
-            return self._given_white
+        """The white with its origin: as given, or looked for on the coarsest level that shows enough."""
+        return self._found_white if self._given_white is None else self._given_white
+
+    def give_white(self, white: White | None) -> None:
+        """Set the white that a person picked or that another slide shows; None looks for it here."""
+        self._given_white = white
+
+    @cached_property
+    def _found_white(self) -> White:
         shown = [level for level in self.levels if max(level.shape) >= WHITE_FROM_PX]
         level = shown[-1] if shown else self.levels[0]
         block = self._mosaic.block(Box.of_shape(level.shape), level.index)
-        return find_white(block.rgb, block.alpha)
+        factor = max(max(level.shape) // WHITE_FROM_PX, 1)
+        alpha = None if block.alpha is None else _shrunk(block.alpha, factor)
+        return find_white(_shrunk(block.rgb, factor), alpha)
 
     @cached_property
     def pyramid(self) -> tuple[da.Array, ...]:
@@ -291,3 +299,14 @@ def _levels(mosaic: Mosaic, um_per_px: float | None) -> tuple[Level, ...]:
         size = None if um_per_px is None else um_per_px * factor
         levels.append(Level(index, grid.shape, factor, size, stored=index < mosaic.n_stored))
     return tuple(levels)
+
+
+def _shrunk(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Mean over squares of ``factor`` pixels."""
+    if factor == 1:
+        return pixels
+    import cv2
+
+    size = pixels.shape[1] // factor, pixels.shape[0] // factor
+    shrunk: NDArray[np.uint8] = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return shrunk

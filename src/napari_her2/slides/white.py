@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["PLAIN_WHITE", "White", "WhiteOrigin", "find_white", "given_white"]
 
-WhiteOrigin = Literal["glass", "other_slide", "assumed", "person"]
+WhiteOrigin = Literal["glass", "other_slide", "assumed", "given"]
 
 PLAIN_WHITE: Final = (255.0, 255.0, 255.0)
 DARKEST_GIVEN: Final = 100.0  # what a person may call white
 MIN_BRIGHTNESS: Final = 190  # mean of the channels
 MAX_SPREAD: Final = 30  # largest minus smallest channel
 MIN_FRACTION: Final = 0.0015  # of the picture: smaller patches are no glass
-MIN_PEAK: Final = 0.25  # of the highest peak: how high the brightest one must be
+MIN_PEAK: Final = 0.25  # of the highest peak: how high a marked one is
+MOSTLY_GLASS: Final = 0.5  # of the picture: then light that falls off may outshine the peak
 SIDE_PX: Final = 9  # glass is flat over squares of this side, and at least that wide
 FLATTEST: Final = 1.5  # local standard deviation that is always flat, grey levels
 LEAST_FLAT: Final = 4.0  # and that which never is
@@ -37,6 +38,8 @@ MAX_BRIGHTER: Final = 0.02  # of the picture: nothing that is wider than a brigh
 SATURATED: Final = 254
 MAX_SATURATED: Final = 0.01  # of the picture, where its glass is darker
 STILL_FRACTION: Final = 0.005
+RIM_PX: Final = 19  # padding is at least that wide, and its rim no glass
+NEAR: Final = 4  # grey levels about a peak that belong to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class White:
     ----------
     rgb : (red, green, blue)
         0 to 255 per channel.
-    origin : {"glass", "other_slide", "assumed", "person"}
+    origin : {"glass", "other_slide", "assumed", "given"}
         Seen on the slide, taken from the case's other slide of the same scanner, assumed since the slide
         shows none, or given by a person.
     """
@@ -58,7 +61,7 @@ class White:
     @property
     def known(self) -> bool:
         """Whether it was seen on this slide or given for it."""
-        return self.origin in ("glass", "person")
+        return self.origin in ("glass", "given")
 
 
 def given_white(values: Iterable[float] | None, option: str = "--white") -> White | None:
@@ -78,7 +81,7 @@ def given_white(values: Iterable[float] | None, option: str = "--white") -> Whit
             f"{option} {told} is no white: give red,green,blue of bare glass, each from "
             f"{DARKEST_GIVEN:g} to 255"
         )
-    return White((numbers[0], numbers[1], numbers[2]), "person")
+    return White((numbers[0], numbers[1], numbers[2]), "given")
 
 
 def find_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> White:
@@ -100,12 +103,10 @@ def find_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -
     White
         255, ``assumed``, where the picture shows no glass.
     """
-    still = _still(rgb) if alpha is None else _still(rgb) | (alpha < 255)
-    found = _glass(rgb, still)
-    if found is not None:
-        return White(found, "glass")
-    opaque = still if alpha is None else still & (alpha == 255)
-    return _of_still(rgb, opaque)
+    opaque = np.ones(rgb.shape[:2], np.bool_) if alpha is None else alpha == 255
+    still = _still(rgb)
+    found = _glass(rgb, still | _near(_wide(still), RIM_PX) | ~opaque)
+    return _of_still(rgb, still & opaque) if found is None else White(found, "glass")
 
 
 def _still(rgb: NDArray[np.uint8]) -> Mask:
@@ -115,6 +116,13 @@ def _still(rgb: NDArray[np.uint8]) -> Mask:
     kernel = np.ones((5, 5), np.uint8)
     same: Mask = (cv2.dilate(rgb, kernel) == cv2.erode(rgb, kernel)).all(axis=2)
     return same
+
+
+def _wide(mask: Mask) -> Mask:
+    import cv2
+
+    wide: Mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((RIM_PX,) * 2, np.uint8)) > 0
+    return wide
 
 
 def _of_still(rgb: NDArray[np.uint8], still: Mask) -> White:
@@ -135,18 +143,26 @@ def _glass(rgb: NDArray[np.uint8], still: Mask) -> Rgb | None:
     level, flat = _flat(rgb, grey, still)
     if np.count_nonzero(flat) < MIN_FRACTION * flat.size:
         return None
-    peak = _brightest_peak(level[flat], MIN_FRACTION * flat.size)
-    if peak is None:
-        return None
+    scanned = ~_near(still, WIDE_PX)
+    if flat.mean() > MOSTLY_GLASS:
+        scanned &= ~flat
+    for peak in _peaks(level[flat], MIN_FRACTION * flat.size):
+        if not _outshone(peak, rgb, grey, scanned):
+            near = flat & (np.abs(level - peak) <= NEAR)
+            red, green, blue = (float(v) for v in np.median(rgb[near], axis=0))
+            return red, green, blue
+    return None
+
+
+def _outshone(peak: int, rgb: NDArray[np.uint8], grey: NDArray[np.float32], scanned: Mask) -> bool:
+    """Whether much of the picture is brighter, wider than a bright rim is, or saturated: that is the glass."""
+    import cv2
+
     wide = cv2.blur(grey, (WIDE_PX, WIDE_PX), borderType=cv2.BORDER_REFLECT)
-    if np.mean((wide > peak + BRIGHTER) & ~_near(still, WIDE_PX)) > MAX_BRIGHTER:
-        return None
-    saturated = (rgb.min(axis=2) >= SATURATED) & ~_near(still, WIDE_PX)
-    if peak < SATURATED - 4 and saturated.mean() > MAX_SATURATED:
-        return None
-    near = flat & (np.abs(level - peak) <= 4)  # noqa: PLR2004
-    red, green, blue = (float(v) for v in np.median(rgb[near], axis=0))
-    return red, green, blue
+    saturated = np.mean((rgb.min(axis=2) >= SATURATED) & scanned)
+    if peak < SATURATED - NEAR and saturated > MAX_SATURATED:
+        return True
+    return bool(np.mean((wide > peak + BRIGHTER) & scanned) > MAX_BRIGHTER)
 
 
 def _flat(rgb: NDArray[np.uint8], grey: NDArray[np.float32], still: Mask) -> tuple[NDArray[np.float32], Mask]:
@@ -175,15 +191,22 @@ def _near(mask: Mask, side_px: int) -> Mask:
     return near
 
 
-def _brightest_peak(brightness: NDArray[np.float32], least: float) -> int | None:
-    """Brightest local maximum of the smoothed histogram that is a quarter as high as the highest."""
+def _peaks(brightness: NDArray[np.float32], least: float) -> list[int]:
+    """Levels that may be glass: the brightest marked peak, and the brightest of all, as of a lumen."""
     counts = np.bincount(np.rint(brightness).astype(np.intp), minlength=256).astype(np.float64)
-    smooth = np.convolve(counts, np.ones(5), mode="same")
-    smooth[-2:] *= 5 / np.array([4, 3])  # fewer bins lie under the window at the clipped end
-    candidates = np.flatnonzero(smooth >= max(MIN_PEAK * smooth.max(), least))
-    if not len(candidates):
+    kernel = np.array([1.0, 2, 3, 2, 1]) / 3
+    smooth = np.convolve(counts, kernel, mode="same")
+    smooth[-2:] *= kernel.sum() / (kernel[-4:].sum(), kernel[-3:].sum())  # a window over the clipped end
+    tops = [_top(smooth, height) for height in (max(MIN_PEAK * smooth.max(), least), least)]
+    return [top for top in dict.fromkeys(tops) if top is not None]
+
+
+def _top(smooth: NDArray[np.float64], least: float) -> int | None:
+    """Brightest local maximum of at least this height."""
+    high = np.flatnonzero(smooth >= least)
+    if not len(high):
         return None
-    top = int(candidates[-1])
+    top = int(high[-1])
     while top > 0 and smooth[top - 1] > smooth[top]:
         top -= 1
     return top
