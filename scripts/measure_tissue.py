@@ -48,9 +48,13 @@ def read_marks(path: Path) -> Marks:
     """Read a file of marks; rings are (n, 2) ``x, y`` in level-0 pixels."""
     stored = json.loads(path.read_text(encoding="utf-8"))
     rings = tuple(
-        (f["properties"]["kind"], np.array(f["geometry"]["coordinates"][0], float), f["properties"].get("green_below", 0.0))
+        (
+            f["properties"]["kind"],
+            np.array(f["geometry"]["coordinates"][0], float),
+            f["properties"].get("green_below", 0.0),
+        )
         for f in stored["features"]
-    )  # fmt: skip
+    )
     return Marks(path.stem, stored["image"], float(stored["um_per_px"]), rings)
 
 
@@ -110,7 +114,8 @@ def cells_seen(marks: Marks, slide: Slide, mask: TissueMask) -> tuple[int, int]:
 
 def marked(data: Path, overlays: Path | None) -> None:
     """Print recall and precision of each marked picture."""
-    print("| picture | white (from) | recall | precision | usable of marked tissue | note |\n|---|---|--:|--:|--:|---|")
+    print("| picture | white (from) | recall | precision | usable of marked tissue | note |")
+    print("|---|---|--:|--:|--:|---|")
     worst = [1.0, 1.0]
     for path in sorted(MARKS.glob("*.geojson")):
         marks = read_marks(path)
@@ -149,7 +154,11 @@ def draw(slide: Slide, mask: TissueMask, codes: np.ndarray, path: Path) -> None:
     shade = cv2.resize(wrong.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     out = rgb.copy()
     out[shade] = out[shade] // 2 + np.array((127, 0, 100), np.uint8)
-    for part, colour in ((found, (0, 150, 0)), (mask.labels == 2, (0, 0, 255)), (mask.labels == 5, (255, 0, 0))):
+    for part, colour in (
+        (found, (0, 150, 0)),
+        (mask.labels == 2, (0, 0, 255)),
+        (mask.labels == 5, (255, 0, 0)),
+    ):
         small = cv2.resize(part.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
         outlines, _ = cv2.findContours(small, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(out, outlines, -1, colour, 1)
@@ -159,7 +168,8 @@ def draw(slide: Slide, mask: TissueMask, codes: np.ndarray, path: Path) -> None:
 
 def fields(data: Path, overlays: Path | None) -> None:
     """Print what is left of tissue on fields without glass."""
-    print("| core | look | fields | least tissue | mean tissue | white taken (from): fields |\n|---|---|--:|--:|--:|---|")
+    print("| core | look | fields | least tissue | mean tissue | white taken (from): fields |")
+    print("|---|---|--:|--:|--:|---|")
     for path in sorted(MARKS.glob("core_*.geojson")):
         marks = read_marks(path)
         if not (data / marks.image).exists():
@@ -172,7 +182,8 @@ def fields(data: Path, overlays: Path | None) -> None:
             shares = [a["share"] for a in answers]
             whites = [a["white"] for a in answers]
             told = "; ".join(f"{w}: {whites.count(w)}" for w in sorted(set(whites)))
-            print(f"| {marks.name} | {look} | {len(shares)} | {min(shares):.3f} | {np.mean(shares):.3f} | {told} |", flush=True)
+            found = f"{len(shares)} | {min(shares):.3f} | {np.mean(shares):.3f}"
+            print(f"| {marks.name} | {look} | {found} | {told} |", flush=True)
 
 
 def inside(marks: Marks, slide: Slide) -> list[Box]:
@@ -187,7 +198,9 @@ def inside(marks: Marks, slide: Slide) -> list[Box]:
         kernel = np.ones((side // step + 1,) * 2, np.uint8)
         fits = cv2.erode(codes, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
         places = np.argwhere(fits > 0) * step - side // 2
-        boxes += [Box(*(max(int(v), 0) for v in places[k]), side, side) for k in rng.permutation(len(places))[:3]]
+        boxes += [
+            Box(*(max(int(v), 0) for v in places[k]), side, side) for k in rng.permutation(len(places))[:3]
+        ]
     return boxes
 
 
@@ -208,7 +221,9 @@ def field(rgb: np.ndarray, quality: int, um_per_px: float) -> dict[str, Any]:
 
 def main() -> None:
     """Run the parts that are named, or both."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", nargs="*", choices=["marks", "fields", []], help="default: both")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--overlays", type=Path, help="write pictures with outlines and errors there")

@@ -18,7 +18,7 @@ from napari_her2._napari.session import Session
 from napari_her2._napari.tiles import TileCache, TileLoader
 from napari_her2.errors import MappingError
 from napari_her2.events import Progress, StageDone
-from napari_her2.geometry import Affine
+from napari_her2.geometry import Affine, Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -349,3 +349,38 @@ def test_second_wish_while_busy_is_refused(rig: Rig, pair: tuple[Path, Path]) ->
     rig.control.open(pair)
     assert "cancel it first" in rig.session.message.text  # type: ignore[union-attr]
     rig.jobs.finish()
+
+
+def test_a_click_on_glass_sets_the_white_and_it_can_be_taken_back(
+    rig: Rig, pair: tuple[Path, Path], case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = fake_pipeline(monkeypatch, case)
+    rig.open(*pair)
+    rig.control.change(case_folder=tmp_path / "new")
+    pipette, slide = rig.control.pipette, rig.session.ihc
+    source: Any = slide.pyramid.source  # type: ignore[union-attr]
+    pipette.switch("ihc", on=True)
+    assert rig.session.picking_white == "ihc"
+    pipette.pick("ihc", (3.0, 3.0))
+    picked = tuple(np.median(source.slide.read(Box(0, 0, 31, 31)).reshape(-1, 3), axis=0))
+    assert source.slide.white == rig.session.ihc.white == picked  # type: ignore[union-attr]
+    assert rig.session.picking_white is None
+    rig.control.run()
+    rig.jobs.finish()
+    assert asked[-1].recipe.white_ihc == picked
+    pipette.switch("ihc", on=False)
+    assert source.slide.background.origin == "glass"
+    rig.control.run()
+    rig.jobs.finish()
+    assert asked[-1].recipe.white_ihc is None
+    assert asked[-1].forget == ("white_ihc",)
+
+
+def test_a_dark_place_is_no_white(rig: Rig, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.open(*pair)
+    source: Any = rig.session.ihc.pyramid.source  # type: ignore[union-attr]
+    monkeypatch.setattr(source.slide, "read", lambda box: np.full((box.height, box.width, 3), 60, np.uint8))
+    rig.control.pipette.switch("ihc", on=True)
+    rig.control.pipette.pick("ihc", (3.0, 3.0))
+    assert rig.session.message.kind == "error"  # type: ignore[union-attr]
+    assert rig.session.ihc.white is None  # type: ignore[union-attr]

@@ -81,7 +81,7 @@ def fibres(level: float, contrast: float, side: int = 400) -> np.ndarray:
     rough = cv2.GaussianBlur(rng.random((side, side)), (0, 0), 4)
     rough = (rough - rough.mean()) / rough.std()
     tissue = level + contrast * rough[..., None] + rng.normal(0, 1.5, (side, side, 3))
-    return np.clip(tissue + (-2, 1, 4), 0, 255).round().astype(np.uint8)
+    return np.clip(tissue + np.array((-2, 1, 4)), 0, 255).round().astype(np.uint8)
 
 
 @pytest.mark.parametrize("level", [205, 222, 236])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from napari_her2._napari import opening
 from napari_her2._napari.blind import BlindReading
 from napari_her2._napari.case_view import load_case
+from napari_her2._napari.pipette import Pipette
 from napari_her2._napari.progress import RunProgress, advance
 from napari_her2._napari.running import CaseRun
 from napari_her2._napari.session import Message, OpenSlide, RunSettings, Session
@@ -87,7 +88,7 @@ class ScoreController:
         self._turn = 0
         self._new_folder: Path | None = None
         self._closed = False
-        self.tumour = TumourControl(session, canvas)
+        self.tumour, self.pipette = TumourControl(session, canvas), Pipette(session, canvas)
         session.settings = RunSettings(rule=preferences.rule)
         self.blind = BlindReading(self, wanted=preferences.blind_first)
 

@@ -76,6 +76,7 @@ class CaseRun:
         recipe = Wishes(
             um_per_px_ihc=self.ihc.given_um_per_px,
             um_per_px_he=None if self.he is None else self.he.given_um_per_px,
+            **{f"white_{role}": white for role, white in self._whites().items() if white != "slide"},
             rule=self.settings.rule,
             roi=self._roi(),
             landmarks=self._landmarks(),
@@ -99,7 +100,13 @@ class CaseRun:
     def _forgotten(self) -> tuple[str, ...]:
         """Return what an earlier run was given and a person took back."""
         no_pairs = self.landmarks is not None and not len(self.landmarks)
-        return ("landmarks",) * no_pairs + ("roi",) * self.settings.forget_area
+        found = tuple(f"white_{role}" for role, white in self._whites().items() if white == "slide")
+        return (*("landmarks",) * no_pairs, *("roi",) * self.settings.forget_area, *found)
+
+    def _whites(self) -> dict[str, Any]:
+        """Return what the person picked for each slide, or took back."""
+        slides = {"ihc": self.ihc, "he": self.he}
+        return {role: slide.white for role, slide in slides.items() if slide is not None}
 
     def _preferences(self) -> Wishes:
         """Return the user's preferences: napari's where they were changed, else those of the file."""

@@ -38,6 +38,7 @@ Activity = Literal["idle", "opening", "aligning", "running"]
 Tool = Literal["", "pairs", "ruler", "draw"]
 """What the mouse does on the canvas besides moving the slide."""
 
+WhiteChoice = tuple[float, float, float] | Literal["slide"] | None
 EngineChoice = Literal["auto", "classical", "transformer"]
 
 STAIN_WORDS = {"he": "looks like H&E", "ihc": "looks like IHC", "unknown": "stain not recognised"}
@@ -58,6 +59,8 @@ class OpenSlide:
         What the file says.
     given_um_per_px : float or None
         What the person typed.
+    white : (red, green, blue), "slide" or None
+        Picked by the person, taken back by them, or never spoken of.
     stain : str
         Guess from the thumbnail: ``he``, ``ihc`` or ``unknown``.
     picture : bool
@@ -71,6 +74,7 @@ class OpenSlide:
     shape: tuple[int, int]
     stated_um_per_px: float | None
     given_um_per_px: float | None = None
+    white: WhiteChoice = None
     stain: str = "unknown"
     picture: bool = False
     pyramid: TilePyramid
@@ -163,6 +167,7 @@ class Session:
     blend: float = 1.0
     tool: Tool = ""
     circle_um: float = 0.0
+    picking_white: SlideRole | None = None
 
     signed: str = ""
     live: LiveScore | None = None

@@ -23,7 +23,17 @@ __all__ = ["CaseState", "WorklistCase", "neighbour", "open_worklist", "refreshed
 
 CaseState = Literal["to do", "running", "needs you", "done"]
 
-COLUMNS: Final = ("case", "he", "ihc", "um_per_px_he", "um_per_px_ihc", "rule", "ish")
+COLUMNS: Final = (
+    "case",
+    "he",
+    "ihc",
+    "um_per_px_he",
+    "um_per_px_ihc",
+    "white_he",
+    "white_ihc",
+    "rule",
+    "ish",
+)
 SLIDES: Final = (
     ".svs",
     ".ndpi",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "parse"]
 
 UM_PER_PX_RANGE: Final = (0.02, 100.0)
+WHITE_RANGE: Final = (100.0, 255.0)
 PRECISIONS: Final = ("auto", "float32", "bfloat16", "float16")
 _MAY_BE_NEGATIVE: Final = ("--region", "--rotate", "--size-um", "--warp-um")
 
@@ -58,6 +59,17 @@ def um_per_px(text: str) -> float:
     if not low <= value <= high:
         raise argparse.ArgumentTypeError(f"{text} µm/px is outside {low:g} to {high:g}: 0.25 is a 40x scan")
     return value
+
+
+def white(text: str) -> tuple[float, ...]:
+    """Read the colour of bare glass, three numbers between commas."""
+    values = tuple(_number(part) for part in text.split(","))
+    low, high = WHITE_RANGE
+    if len(values) != 3 or not all(low <= value <= high for value in values):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no white: give red,green,blue of bare glass, each from {low:g} to {high:g}"
+        )
+    return values
 
 
 def _number(text: str) -> float:
@@ -182,6 +194,13 @@ def _score(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="CASE", help="the case's folder")
     parser.add_argument("--um-per-px-ihc", type=um_per_px, metavar="X", help="pixel size of the IHC in µm")
     parser.add_argument("--um-per-px-he", type=um_per_px, metavar="X", help="pixel size of the H&E in µm")
+    for slide, words in (("ihc", "the IHC"), ("he", "the H&E")):
+        parser.add_argument(
+            f"--white-{slide}",
+            type=white,
+            metavar="R,G,B",
+            help=f"bare glass of {words}, where it shows none",
+        )
     parser.add_argument("--roi", type=Path, metavar="FILE.geojson", help="tumour area drawn by a person")
     parser.add_argument("--rule", metavar="NAME", help="guideline; see `rule --list`")
     parser.add_argument("--ish", type=json_object, metavar="JSON", help="what ISH found")

@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_her2.errors import CaseError
+from napari_her2.errors import CaseError, UsageError
 from napari_her2.pipeline import Wishes
+from napari_her2.slides import given_white
 from napari_her2.vocabulary import SCORES
 
 if TYPE_CHECKING:
@@ -123,6 +125,8 @@ def _wishes(where: str, row: Mapping[str, str]) -> Wishes:
     return Wishes(
         um_per_px_he=_um_per_px(where, row.get("um_per_px_he", "")),
         um_per_px_ihc=_um_per_px(where, row.get("um_per_px_ihc", "")),
+        white_he=_white(where, row.get("white_he", "")),
+        white_ihc=_white(where, row.get("white_ihc", "")),
         rule=row.get("rule") or None,
         ish=_ish(where, row.get("ish", "")),
     )
@@ -139,6 +143,19 @@ def _um_per_px(where: str, text: str) -> float | None:
     if not low <= value <= high:
         raise CaseError(f"{where}: {text!r} is no µm/px from {low:g} to {high:g}: 0.25 is a 40x scan")
     return value
+
+
+def _white(where: str, text: str) -> tuple[float, float, float] | None:
+    if not text:
+        return None
+    try:
+        values = [float(part) for part in re.split(r"[,;\s]+", text)]
+        found = given_white(values)
+    except (ValueError, UsageError):
+        found = None
+    if found is None:
+        raise CaseError(f"{where}: {text!r} is no white: give red, green and blue of bare glass, 100 to 255")
+    return found.rgb
 
 
 def _ish(where: str, text: str) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from napari_her2.pipeline.engine import ENGINE_VERSION
 from napari_her2.pipeline.patches import UNSURE, patch_counts
 from napari_her2.pipeline.scorers import agreements
 from napari_her2.pipeline.signatures import last_signature
+from napari_her2.pipeline.whites import white_qc
 from napari_her2.scoring import apply_rule, coverage_from_areas
 from napari_her2.stain import H_DAB
 from napari_her2.tissue import tissue_qc
@@ -110,7 +111,11 @@ def make_report(run: Run, found: Findings) -> Report:
             "mapping": None if mapping is None else _finite(mapping.report()),
             "unsure_band": _unsure_band(found),
             "agreement": agreements(run, verdict.scores, found.patches["ihc"]),
-            "qc": {**tissue_qc(found.gate.tissue), "stain_drift": _drift(found.stain)},
+            "qc": {
+                **tissue_qc(found.gate.tissue),
+                "stain_drift": _drift(found.stain),
+                "white": white_qc(run.plan.slides),
+            },
             "models": [run.entry(name).spec.facts() for name in run.asked],
             **last_signature(run.said.entries),
             "provenance": {**_provenance(run), "edits": [dict(edit) for edit in found.edits]},

@@ -40,7 +40,7 @@ def work_key(asking: Asking, **facts: Any) -> str:
     plan = asking.plan
     record = {name: value for name, value in plan.record().items() if name not in CHANGES_NOTHING}
     cells = hashlib.sha256(np.ascontiguousarray(plan.cells, "<i8").tobytes()).hexdigest()
-    slide = asking.slide.sha256()
+    slide = [asking.slide.sha256(), asking.slide.white]
     return key_of({"plan": record, "cells": cells, "slide": slide, "model": model_facts(plan.spec), **facts})
 
 

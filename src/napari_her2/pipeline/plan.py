@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_her2.models import ModelSpec
     from napari_her2.pipeline.request import Wishes
+    from napari_her2.slides import White
 
 __all__ = ["FileFacts", "Plan", "Setting", "SlideFacts", "needed_models", "resolve"]
 
@@ -44,6 +45,8 @@ class SlideFacts:
         A plain picture of a field, not a slide.
     levels : tuple of mappings
         ``shape``, ``downsample``, ``um_per_px`` of each.
+    white : White or None
+        Of bare glass; None where nobody looked.
     """
 
     name: str
@@ -51,6 +54,17 @@ class SlideFacts:
     um_per_px: float
     picture: bool = False
     levels: tuple[Mapping[str, Any], ...] = ()
+    white: White | None = None
+
+    @property
+    def white_rgb(self) -> list[float] | None:
+        """Red, green and blue of bare glass."""
+        return None if self.white is None else list(self.white.rgb)
+
+    @property
+    def white_origin(self) -> str:
+        """Where it comes from; ``slide`` where nobody looked."""
+        return "slide" if self.white is None else self.white.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +160,8 @@ def resolve(
     settings = {
         "um_per_px_ihc": picked.get("um_per_px_ihc", ihc.um_per_px, "slide"),
         **({} if he is None else {"um_per_px_he": picked.get("um_per_px_he", he.um_per_px, "slide")}),
+        "white_ihc": _white(picked, "white_ihc", ihc),
+        **({} if he is None else {"white_he": _white(picked, "white_he", he)}),
         "engine": picked.get("engine", AUTO),
         **{name: _model(picked.get(name, None), models.get(name)) for name in MODELS},
         "device": picked.get("device", "auto"),
@@ -176,6 +192,11 @@ class _Picked:
         found = ((source, given[name]) for source, given in self._given if name in given)
         source, value = next(found, (origin, default))
         return Setting(value, source)
+
+
+def _white(picked: _Picked, name: str, slide: SlideFacts) -> Setting:
+    setting = picked.get(name, slide.white_rgb, slide.white_origin)
+    return setting if setting.value is None else Setting(list(setting.value), setting.source)
 
 
 def _file(setting: Setting, facts: FileFacts | None) -> Setting:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from napari_her2.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+Rgb = tuple[float, float, float]
+WHITES: Final = ("white_ihc", "white_he")
 
 __all__ = ["CaseRequest", "Wishes", "read_preferences"]
 
@@ -23,6 +26,8 @@ class Wishes:
     ----------
     um_per_px_ihc, um_per_px_he : float
         Pixel sizes, where the files state none or a wrong one.
+    white_ihc, white_he : (red, green, blue)
+        Colour of bare glass, 100 to 255 per channel, where a person knows better than the slide shows.
     roi : Path
         GeoJSON of the tumour area that a person drew (on the IHC, or on the slide that the file names).
     rule : str
@@ -53,6 +58,8 @@ class Wishes:
 
     um_per_px_ihc: float | None = None
     um_per_px_he: float | None = None
+    white_ihc: Rgb | None = None
+    white_he: Rgb | None = None
     roi: Path | None = None
     rule: str | None = None
     ish: Mapping[str, Any] | None = None
@@ -82,7 +89,8 @@ class Wishes:
         if unknown:
             raise UsageError(f"{origin} holds the unknown setting {unknown[0]!r}: correct or remove it")
         paths = {name: Path(values[name]) for name in ("roi", "landmarks") if values.get(name) is not None}
-        return cls(**{**values, **paths})
+        whites = {name: tuple(values[name]) for name in WHITES if values.get(name) is not None}
+        return cls(**{**values, **paths, **whites})
 
     def given(self) -> dict[str, Any]:
         """Return what is wished for, by name."""

@@ -30,8 +30,9 @@ from napari_her2.pipeline.memory import (
 from napari_her2.pipeline.plan import SOURCES, FileFacts, Plan, SlideFacts, resolve
 from napari_her2.pipeline.request import Wishes, read_preferences
 from napari_her2.pipeline.standing import standing_report
+from napari_her2.pipeline.whites import borrow_white
 from napari_her2.review import ReviewLog
-from napari_her2.slides import Slide, describe, open_slide
+from napari_her2.slides import Slide, describe, given_white, open_slide
 from napari_her2.store import FolderLock, read_json, sha256_of, writable_folder, write_json
 from napari_her2.threads import cores
 
@@ -186,14 +187,8 @@ def open_run(request: CaseRequest) -> Iterator[Run]:
     with ExitStack() as stack:
         entered = entered_wishes(request)
         wishes = dict(zip(SOURCES, (request.options, entered, _preferences(request)), strict=True))
-        ihc = stack.enter_context(
-            open_slide(request.ihc, um_per_px=first(wishes, "um_per_px_ihc"), option="--um-per-px-ihc")
-        )
-        he = None
-        if request.he is not None:
-            he = stack.enter_context(
-                open_slide(request.he, um_per_px=first(wishes, "um_per_px_he"), option="--um-per-px-he")
-            )
+        ihc = stack.enter_context(_opened(request.ihc, "ihc", wishes))
+        he = None if request.he is None else stack.enter_context(_opened(request.he, "he", wishes))
         ours = of_this_slide(request, ihc.sha256())
         used = ours and first(wishes, "corrections") is not False
         said = _said(request, ihc, he) if used else Corrections()
@@ -215,6 +210,15 @@ def open_run(request: CaseRequest) -> Iterator[Run]:
         yield run
 
 
+def _opened(path: Path, role: str, wishes: Mapping[str, Wishes]) -> Slide:
+    return open_slide(
+        path,
+        um_per_px=first(wishes, f"um_per_px_{role}"),
+        option=f"--um-per-px-{role}",
+        white=given_white(first(wishes, f"white_{role}"), f"--white-{role}"),
+    )
+
+
 def _said(request: CaseRequest, ihc: Slide, he: Slide | None) -> Corrections:
     _ = ihc.um_per_px, None if he is None else he.um_per_px
     sha256 = {"ihc": ihc.sha256()} if he is None else {"ihc": ihc.sha256(), "he": he.sha256()}
@@ -231,6 +235,8 @@ def _plan(
     paths, models = parts
     if he is not None:
         _ = he.um_per_px  # a missing pixel size is told before long files are hashed
+    _ = ihc.um_per_px
+    borrow_white(ihc, he)
     facts = _facts(ihc), None if he is None else _facts(he)
     if facts[1] is not None and facts[1].sha256 == facts[0].sha256:
         raise SlideError(
@@ -244,7 +250,9 @@ def _plan(
 def _facts(slide: Slide) -> SlideFacts:
     um_per_px = slide.um_per_px
     levels = tuple(describe(slide)["levels"])
-    return SlideFacts(slide.name, slide.sha256(), um_per_px, slide.format == PICTURE, levels)
+    return SlideFacts(
+        slide.name, slide.sha256(), um_per_px, slide.format == PICTURE, levels, slide.background
+    )
 
 
 def _file_facts(path: Path) -> FileFacts:

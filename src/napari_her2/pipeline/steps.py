@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_her2.events import Notice, Progress
 from napari_her2.mapping import SlideMapping, carry_polygon, read_landmarks, register
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_her2.events import Steps
     from napari_her2.pipeline.area import Roi
     from napari_her2.pipeline.gate import Gate
+    from napari_her2.pipeline.plan import SlideFacts
     from napari_her2.pipeline.run import Run
     from napari_her2.slides import Slide
     from napari_her2.tissue import TissueMask, TumourRaster
@@ -55,7 +56,11 @@ def _find_tissue(run: Run, role: str, slide: Slide) -> Steps[TissueMask]:
         yield Progress(f"tissue {role}", 0, 1, "slides")
         return find_tissue(slide)
 
-    return (yield from run.stage(f"tissue_{role}", work, sha256=facts.sha256, um_per_px=facts.um_per_px))
+    return (yield from run.stage(f"tissue_{role}", work, **_of_slide(facts)))
+
+
+def _of_slide(facts: SlideFacts) -> dict[str, Any]:
+    return {"sha256": facts.sha256, "um_per_px": facts.um_per_px, "white": facts.white_rgb}
 
 
 def align(run: Run, tissue: Mapping[str, TissueMask]) -> Steps[SlideMapping | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from napari_her2.report.blocks import Block, Rows, Text
 
@@ -10,8 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_her2.case import Report
+    from napari_her2.case.report import White
 
 __all__ = ["mapping_blocks", "model_blocks", "origin_blocks", "quality_blocks"]
+
+SLIDES: Final[tuple[tuple[Literal["ihc", "he"], str], ...]] = (("ihc", "IHC"), ("he", "H&E"))
+WHITE_WORDS: Final = {
+    "glass": "seen on the slide",
+    "other_slide": "no glass in view: as on the other slide of the same scanner",
+    "assumed": "no glass in view: assumed",
+    "given": "given by a person",
+}
 
 
 def model_blocks(report: Report) -> tuple[Block, ...]:
@@ -67,7 +76,14 @@ def quality_blocks(report: Report) -> tuple[Block, ...]:
         rows.append(("Tissue in focus", f"{qc.focus:.0%}"))
     if qc.stain_drift is not None:
         rows.append(("Stain colours away from the usual ones", f"{qc.stain_drift:.0f}°"))
+    whites = qc.white or {}
+    rows += [(f"White of the {name}", _white(whites[role])) for role, name in SLIDES if role in whites]
     return (Rows(tuple(rows)),)
+
+
+def _white(white: White) -> str:
+    rgb = ", ".join(f"{value:.0f}" for value in white.rgb)
+    return f"{rgb} ({WHITE_WORDS.get(white.from_, white.from_)})"
 
 
 def origin_blocks(report: Report, seal: str) -> tuple[Block, ...]:

@@ -75,7 +75,7 @@ def given_white(values: Iterable[float] | None, option: str = "--white") -> Whit
     if values is None:
         return None
     numbers = tuple(float(v) for v in values)
-    if len(numbers) != 3 or not all(DARKEST_GIVEN <= v <= 255 for v in numbers):  # noqa: PLR2004
+    if len(numbers) != 3 or not all(DARKEST_GIVEN <= v <= 255 for v in numbers):
         told = ",".join(f"{v:g}" for v in numbers)
         raise UsageError(
             f"{option} {told} is no white: give red,green,blue of bare glass, each from "
@@ -137,7 +137,6 @@ def _of_still(rgb: NDArray[np.uint8], still: Mask) -> White:
 
 
 def _glass(rgb: NDArray[np.uint8], still: Mask) -> Rgb | None:
-    import cv2
 
     grey = rgb.mean(axis=2, dtype=np.float32)
     level, flat = _flat(rgb, grey, still)
@@ -155,7 +154,7 @@ def _glass(rgb: NDArray[np.uint8], still: Mask) -> Rgb | None:
 
 
 def _outshone(peak: int, rgb: NDArray[np.uint8], grey: NDArray[np.float32], scanned: Mask) -> bool:
-    """Whether much of the picture is brighter, wider than a bright rim is, or saturated: that is the glass."""
+    """Whether much of the picture is brighter (wider than a bright rim) or saturated: that is the glass."""
     import cv2
 
     wide = cv2.blur(grey, (WIDE_PX, WIDE_PX), borderType=cv2.BORDER_REFLECT)

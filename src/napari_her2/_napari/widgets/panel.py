@@ -41,7 +41,7 @@ UNSCORED = "Provisional: your tumour area is not counted yet; score again"
 
 WATCHED = (
     "he", "ihc", "settings", "tumour", "activity", "arrangement", "blend", "prepared", "signed", "reader",
-    "refit", "tool", "circle_um",
+    "refit", "tool", "circle_um", "picking_white",
 )  # fmt: skip
 
 
@@ -90,6 +90,7 @@ class CasePanel(Docked):
         for row in self.slides.rows.values():
             row.closed.connect(control.close_slide)
             row.sized.connect(control.give_um_per_px)
+            row.white_switched.connect(lambda role, on: control.pipette.switch(role, on=on))
         self.slides.changed.connect(lambda changes: control.change(**changes))
         self.align.started.connect(control.align)
         self.align.cancelled.connect(control.cancel)

@@ -40,6 +40,7 @@ class SlideRow(QWidget):
 
     closed = Signal(str)
     sized = Signal(str, float)
+    white_switched = Signal(str, bool)
 
     def __init__(self, role: str) -> None:
         super().__init__()
@@ -56,6 +57,13 @@ class SlideRow(QWidget):
         self.close_button.setObjectName("close")
         self.close_button.setToolTip(f"Take the {ROLES[role]} out")
         self.close_button.clicked.connect(lambda: self.closed.emit(role))
+        self.white_button = QToolButton()
+        self.white_button.setText("White")
+        self.white_button.setCheckable(True)
+        self.white_button.setToolTip(
+            f"Pick the white of the {ROLES[role]}: click bare glass on it. Again: as found on the slide"
+        )
+        self.white_button.clicked.connect(lambda on: self.white_switched.emit(role, on))
         self.size_row = self._size_row()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -64,7 +72,8 @@ class SlideRow(QWidget):
         grid.addWidget(name, 0, 0)
         grid.addWidget(self.name, 0, 1)
         grid.addWidget(self.close_button, 0, 2)
-        grid.addWidget(self.facts, 1, 1, 1, 2)
+        grid.addWidget(self.facts, 1, 1)
+        grid.addWidget(self.white_button, 1, 2)
         grid.addWidget(self.size_row, 2, 1, 1, 2)
         grid.setColumnStretch(1, 1)
 
@@ -92,8 +101,10 @@ class SlideRow(QWidget):
     def _use(self) -> None:
         self.sized.emit(self.role, self.um_per_px.value())
 
-    def show_slide(self, slide: OpenSlide | None) -> None:
+    def show_slide(self, slide: OpenSlide | None, *, picking: bool = False) -> None:
         """Show a slide, or the hint for an empty row."""
+        self.white_button.setVisible(slide is not None)
+        self.white_button.setChecked(picking or (slide is not None and isinstance(slide.white, tuple)))
         self.name.setText(EMPTY[self.role] if slide is None else slide.name)
         restyle(self.name, "kind", "small" if slide is None else "")
         shown(self.facts, "" if slide is None else slide.facts)
@@ -150,8 +161,9 @@ class SlidesBox(Section):
     def show_session(self, session: Session) -> None:
         """Show what is open."""
         for role, row in self.rows.items():
-            row.show_slide(getattr(session, role))
-            row.close_button.setEnabled(not session.busy)
+            row.show_slide(getattr(session, role), picking=session.picking_white == role)
+            for part in (row.close_button, row.white_button):
+                part.setEnabled(not session.busy)
             row.size_row.setEnabled(not session.busy)
         self.swap_button.setEnabled(not session.busy and (session.he is not None or session.ihc is not None))
         for button in (self.open_button, self.case_button):

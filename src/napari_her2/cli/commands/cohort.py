@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 NOTHING_USABLE: Final = 3
-WISHES: Final = ("rule", "engine", "device", "min_cells")
+WISHES: Final = ("white_ihc", "white_he", "rule", "engine", "device", "min_cells")
 
 
 def run(arguments: argparse.Namespace) -> Answer:

@@ -18,6 +18,8 @@ NOT_SCORABLE: Final = 5
 WISHES: Final = (
     "um_per_px_ihc",
     "um_per_px_he",
+    "white_ihc",
+    "white_he",
     "roi",
     "rule",
     "ish",
