@@ -57,7 +57,7 @@ def _rows_of(far: NDArray[np.complex128], place: NDArray[np.complex128]) -> NDAr
 
 
 def _borders(tiles: Sequence[Measured], cell: NDArray[np.int64], neighbour: NDArray[np.int64]) -> Borders:
-    names = ("rays", "stained", "traced", "mass", "response_od", "height_od", "width_um")
+    names = ("rays", "lined", "traced", "mass", "response_od", "width_um")
     columns = {name: _column([getattr(t.borders, name) for t in tiles], np.float32) for name in names}
     return Borders(cell=cell, neighbour=neighbour, **columns)
 

@@ -38,9 +38,11 @@ class Membranes:
     stained : bool
         Whether there is a membrane at all.
     completeness : float32
-        Share of the outline that carries the cell's own stain, 0..1.
+        Share of the outline whose line is the cell's own and at least as high as a weak membrane's, 0..1.
     intensity_od : float32
-        Mean height of the stained outline above its flanks; 0 without stain.
+        Upper quartile of the line's height over the outline, as far as it is the cell's own, on the scale
+        of a slide whose DAB-free nuclei have :data:`~napari_her2.cells.planes.USUAL_NUCLEUS_OD`; 0
+        without stain.
     width_um : float32
         Of the stained outline; 0 without stain.
     own_mass : float32
@@ -54,29 +56,36 @@ class Membranes:
     own_mass: NDArray[np.float32]
 
 
-def own_membranes(borders: Borders, stained: NDArray[np.bool_]) -> Membranes:
+def own_membranes(
+    borders: Borders, line_od: NDArray[np.floating], stained: NDArray[np.bool_], scale: float = 1.0
+) -> Membranes:
     """Attribute each border to its two cells.
 
     Parameters
     ----------
     borders : Borders
         Sorted by cell; ``neighbour`` is a row, -1 for nobody.
+    line_od : ndarray of shape (cells,)
+        Upper quartile of the response along each outline, log10 OD.
     stained : bool ndarray of shape (cells,)
-        Whether a cell has a membrane at all, see :mod:`napari_her2.cells.faint`. Where it has, lines
-        that only may be stained count as well.
+        Whether a cell has a membrane at all, see :mod:`napari_her2.cells.faint`.
+    scale : float
+        By which heights on this slide are multiplied to be comparable with other slides.
     """
     count = len(stained)
     own = _own_mass(borders, count)
     mine = _share(own, borders)
     rays = np.maximum(borders.per_cell(borders.rays, count), 1)
-    weight = mine * np.where(stained[borders.cell], borders.traced, borders.stained)
-    found = borders.per_cell(weight, count)
-    completeness, some = found / rays, np.maximum(found, 1e-6)
+    share = borders.per_cell(mine * borders.rays, count) / rays
+    traced = mine * borders.traced
+    some = np.maximum(borders.per_cell(traced, count), 1e-6)
     return Membranes(
         stained=stained,
-        completeness=completeness.astype(np.float32),
-        intensity_od=(borders.per_cell(weight * borders.height_od, count) / some).astype(np.float32),
-        width_um=(borders.per_cell(weight * borders.width_um, count) / some).astype(np.float32),
+        completeness=(borders.per_cell(mine * borders.lined, count) / rays).astype(np.float32),
+        intensity_od=np.where(stained, np.maximum(scale * share * line_od, 0), 0).astype(np.float32),
+        width_um=np.where(stained, borders.per_cell(traced * borders.width_um, count) / some, 0).astype(
+            np.float32
+        ),
         own_mass=own.astype(np.float32),
     )
 
@@ -121,12 +130,8 @@ def class_codes(membranes: Membranes, settings: CellSettings) -> NDArray[np.uint
     unusual; else faint: 1+; without stain: 0.
     """
     code = {name: i for i, name in enumerate(CELL_CLASSES)}
-    weak, moderate, intense = (
-        membranes.intensity_od >= level
-        for level in (settings.weak_od, settings.moderate_od, settings.intense_od)
-    )
-    needed = np.where(intense, settings.intense_complete_from, settings.complete_from)
-    complete = membranes.stained & (membranes.completeness >= needed)
-    choices = [complete & intense, complete & weak, membranes.stained & moderate, membranes.stained]
+    moderate, intense = (membranes.intensity_od >= at for at in (settings.moderate_od, settings.intense_od))
+    complete = membranes.stained & (membranes.completeness >= settings.complete_from)
+    choices = [complete & intense, complete, membranes.stained & moderate, membranes.stained]
     codes = [code["3+"], code["2+"], code["unusual"], code["1+"]]
     return np.select(choices, codes, code["0"]).astype(np.uint8)

@@ -25,6 +25,9 @@ __all__ = ["epithelial_scores"]
 
 USUAL_AREA_UM2: Final = 29.0
 STAINED_MASS: Final = 0.08
+USUAL_SLENDER: Final = 1.3
+USUAL_DENSITY: Final = 1.5
+"""What is taken for a cell of the lattice, whose nucleus nobody has seen."""
 BIAS: Final = 10.7
 AREA: Final = 3.7
 COMPANY: Final = 6.0
@@ -44,9 +47,10 @@ def epithelial_scores(cells: Measured, membranes: Membranes, nucleus_od: float) 
     nucleus_od : float
         Of the slide; densities of nuclei are judged relative to it.
     """
-    size = np.clip(np.log(cells.area_um2 / USUAL_AREA_UM2), -1.0, 1.0)
+    size = np.nan_to_num(np.clip(np.log(cells.area_um2 / USUAL_AREA_UM2), -1.0, 1.0))
     slender = np.clip(cells.length_um / np.maximum(cells.breadth_um, 0.5), 1.0, 4.0)
-    density = np.clip(cells.density_od / nucleus_od, 1.0, 2.6)
+    slender = np.nan_to_num(slender, nan=USUAL_SLENDER)
+    density = np.nan_to_num(np.clip(cells.density_od / nucleus_od, 1.0, 2.6), nan=USUAL_DENSITY)
     stained = np.clip(membranes.own_mass / STAINED_MASS, 0, 1) * membranes.completeness * membranes.stained
     logit = (
         BIAS

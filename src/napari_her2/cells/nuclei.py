@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Nuclei", "find_nuclei", "nuclear_signal"]
+__all__ = ["Nuclei", "find_nuclei", "merge_seeds", "nuclear_signal", "peaks_of"]
 
 SMOOTH_UM: Final = 0.5
 LOCAL_UM: Final = (5.0, 12.0)
@@ -155,10 +155,18 @@ def _seeds(mask: NDArray[np.uint8], um_per_px: float) -> NDArray[np.int64]:
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     depth = np.minimum(depth * np.float32(um_per_px), np.float32(DEEPEST_UM))
     height = cv2.GaussianBlur(depth, (0, 0), SEED_SMOOTH_UM / um_per_px)
+    return merge_seeds(peaks_of(height, (mask > 0) & (height > 0.6), um_per_px), height, um_per_px)
+
+
+def peaks_of(
+    height: NDArray[np.float32], where: NDArray[np.bool_], um_per_px: float
+) -> NDArray[np.int64]:
+    """Local maxima at least 2 um apart, (n, 2) pixels; the first pixel of a plateau."""
+    import cv2
+
     size = 2 * round(SEED_APART_UM / um_per_px) + 1
     peak = cv2.dilate(height, np.ones((size, size), np.uint8))
-    peaks = ((height >= peak) & (mask > 0) & (height > 0.6)).astype(np.uint8)
-    return _merge(_first_of_each(peaks), height, um_per_px)
+    return _first_of_each(((height >= peak) & where).astype(np.uint8))
 
 
 def _first_of_each(peaks: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -171,7 +179,9 @@ def _first_of_each(peaks: NDArray[np.uint8]) -> NDArray[np.int64]:
     return points[np.sort(first)]
 
 
-def _merge(points: NDArray[np.int64], height: NDArray[np.float32], um_per_px: float) -> NDArray[np.int64]:
+def merge_seeds(
+    points: NDArray[np.int64], height: NDArray[np.float32], um_per_px: float
+) -> NDArray[np.int64]:
     """Drop a seed when a higher one lies near with no valley between them."""
     from scipy.spatial import cKDTree
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.cells.nuclei import nuclear_signal
+from napari_her2.cells.nuclei import find_nuclei, nuclear_signal
 from napari_her2.cells.planes import Planes, TileStain, stain_planes
 from napari_her2.cells.settings import COARSEST_UM_PER_PX
 from napari_her2.errors import SlideError
@@ -28,11 +28,9 @@ SAMPLE_PX: Final = 192
 MOST_SAMPLES: Final = 40
 CONTRAST_UM: Final = (0.3, 3.0)
 SATURATED_OD: Final = 1.6
-GRAIN_UM: Final = 1.2
-GRAIN_BLOCK_UM: Final = 8.0
-GRAIN_OD: Final = (0.005, 0.04)
-TYPICAL_GRAIN_OD: Final = 0.012
-FEWEST_BLOCKS: Final = 12
+DAB_FREE_OD: Final = 0.12
+DAB_FREE_UM: Final = 6.0
+FEWEST_FREE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def read_work(slide: Slide, work: WorkLevel, box: Box) -> NDArray[np.uint8]:
 
 
 def measure_stain(slide: Slide, work: WorkLevel, area: Box, mask: TissueMask | None) -> TileStain:
-    """White, stain vectors and nuclear threshold from small samples spread over the tissue.
+    """White, stain vectors, nuclear threshold and counterstain from small samples spread over the tissue.
 
     Parameters
     ----------
@@ -110,37 +108,19 @@ def measure_stain(slide: Slide, work: WorkLevel, area: Box, mask: TissueMask | N
     signals = [nuclear_signal(p.blue, p.brown, p.um_per_px * p.scale) for p in planes]
     stained = [cv2.blur(p.blue + np.maximum(p.brown, 0), (5, 5)) > 0.06 for p in planes]
     nucleus = _between(np.concatenate([s[on] for s, on in zip(signals, stained, strict=True)]))
-    grain = np.concatenate([_grains(p, s > nucleus) for p, s in zip(planes, signals, strict=True)])
-    return TileStain(white=white, vectors=vectors, nucleus_od=nucleus, grain_od=_typical(grain))
+    free = np.concatenate([_free_nuclei(p, nucleus) for p in planes])
+    reference = float(np.median(free)) if len(free) >= FEWEST_FREE else None
+    return TileStain(white=white, vectors=vectors, nucleus_od=nucleus, reference_od=reference)
 
 
-def _grains(planes: Planes, nuclei: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Fine grain of DAB in the cytoplasm around broad nuclei, block by block; stained blocks are left out.
-
-    A block's grain is its median minus its 16th percentile: membranes change the upper half only.
-    Where they do (95th percentile), the block does not count.
-    """
+def _free_nuclei(planes: Planes, nucleus_od: float) -> NDArray[np.float32]:
+    """Haematoxylin of the nuclei of a sample that hold no DAB and lie in none, log10 OD."""
     import cv2
 
-    coarse_um = planes.um_per_px * planes.scale
-    broad = cv2.morphologyEx(nuclei.astype(np.uint8), cv2.MORPH_OPEN, _square(3.5 / coarse_um))
-    around = cv2.dilate(broad, _square(8.0 / coarse_um)) - cv2.dilate(broad, _square(1.5 / coarse_um))
-    size = (planes.sharp.shape[1], planes.sharp.shape[0])
-    on = cv2.resize(around, size, interpolation=cv2.INTER_NEAREST) > 0
-    fine = planes.sharp - cv2.GaussianBlur(planes.sharp, (0, 0), GRAIN_UM / planes.um_per_px)
-    side = max(round(GRAIN_BLOCK_UM / planes.um_per_px), 8)
-    blocks = [box.slices for box in Box.of_shape(fine.shape).tiles(side)]
-    found = [np.percentile(fine[b][on[b]], (16, 50, 95)) for b in blocks if on[b].mean() >= 0.5]
-    low, middle, high = np.reshape(found, (-1, 3)).T
-    return np.asarray((middle - low)[high - middle < 2.2 * (middle - low)])
-
-
-def _square(side_px: float) -> NDArray[np.uint8]:
-    return np.ones((2 * round(side_px / 2) + 1,) * 2, np.uint8)
-
-
-def _typical(grains: NDArray[np.float64]) -> float:
-    return float(np.clip(np.median(grains), *GRAIN_OD)) if len(grains) >= FEWEST_BLOCKS else TYPICAL_GRAIN_OD
+    um = planes.um_per_px * planes.scale
+    nuclei = find_nuclei(planes.blue, planes.brown, um, nucleus_od)
+    around = cv2.blur(planes.brown, (2 * round(DAB_FREE_UM / um) + 1,) * 2)
+    return nuclei.density_od[around[nuclei.anchor[:, 0], nuclei.anchor[:, 1]] < DAB_FREE_OD]
 
 
 def _contrast(

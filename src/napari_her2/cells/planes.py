@@ -12,10 +12,14 @@ from napari_her2.stain import H_DAB_CAMERA, StainVectors, density_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NUCLEUS_UM_PER_PX", "Planes", "TileStain", "nucleus_scale", "stain_planes"]
+__all__ = ["NUCLEUS_UM_PER_PX", "USUAL_NUCLEUS_OD", "Planes", "TileStain", "nucleus_scale", "stain_planes"]
 
 NUCLEUS_UM_PER_PX: Final = 0.5
 """Pixel size at which nuclei are sought; membranes use the full resolution."""
+
+USUAL_NUCLEUS_OD: Final = 0.3
+"""Haematoxylin of DAB-free nuclei on the slides whose lines are taken as they are, log10 OD."""
+SCALE_RANGE: Final = (0.5, 3.0)
 
 BROWN_SMOOTH_UM: Final = 0.25
 
@@ -34,14 +38,26 @@ class TileStain:
     vectors : StainVectors
     nucleus_od : float
         Haematoxylin that parts nuclei from the rest, log10 OD.
-    grain_od : float
-        Standard deviation of the fine grain of DAB in unstained cytoplasm, log10 OD.
+    reference_od : float or None
+        Median haematoxylin of the slide's DAB-free nuclei, log10 OD; None where it has too few.
     """
 
     white: tuple[float, float, float]
     vectors: StainVectors = H_DAB_CAMERA
     nucleus_od: float = 0.15
-    grain_od: float = 0.012
+    reference_od: float | None = None
+
+    @property
+    def scale(self) -> float:
+        """By which heights of lines are multiplied to be comparable with other slides, 0.5 to 3.
+
+        Scanners differ in how dark they render the same glass, and the slide's own counterstain is
+        rendered by the same one. 1 where no reference was found.
+        """
+        if self.reference_od is None:
+            return 1.0
+        low, high = SCALE_RANGE
+        return min(max(USUAL_NUCLEUS_OD / self.reference_od, low), high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CellTable"]
+__all__ = ["CELL_SOURCES", "CellTable"]
+
+CELL_SOURCES: Final = ("nucleus", "lattice")
 
 DTYPES: dict[str, str] = {
     "row_px": "f8",
@@ -27,6 +29,7 @@ DTYPES: dict[str, str] = {
     "epithelial": "f4",
     "in_tumour": "?",
     "excluded": "u1",
+    "source": "u1",
 }
 
 
@@ -41,18 +44,22 @@ class CellTable:
     class_code : uint8
         Index in ``vocabulary.CELL_CLASSES``.
     completeness : float32
-        Stained share of the membrane, 0..1.
+        Share of the outline with a line of at least a weak membrane's height, 0..1.
     intensity_od : float32
-        Median DAB density over the stained membrane, log10 OD; 0 without stain.
+        Upper quartile of the height of the membrane's line, log10 OD on the scale of a usual slide
+        (:data:`~napari_her2.cells.planes.USUAL_NUCLEUS_OD`); 0 without stain.
     membrane_width_um : float32
         Full width at half height of the stained membrane; 0 without stain.
     nucleus_area_um2 : float32
+        NaN for a cell of the lattice.
     epithelial : float32
-        How much the nucleus looks like invasive epithelium on the IHC itself, 0..1.
+        Probability that the nucleus is one of invasive epithelium, on the IHC itself, 0..1.
     in_tumour : bool
         Judged invasive epithelium and, once a gate was applied, inside the tumour area.
     excluded : uint8
         Index in ``vocabulary.EXCLUDED_REASONS``; 0 means that the cell counts.
+    source : uint8
+        Index in :data:`CELL_SOURCES`: found by its nucleus, or as a hole of the lattice of membranes.
 
     Raises
     ------
@@ -70,6 +77,7 @@ class CellTable:
     epithelial: NDArray[np.float32]
     in_tumour: NDArray[np.bool_]
     excluded: NDArray[np.uint8]
+    source: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
         lengths = {name: len(getattr(self, name)) for name in DTYPES}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from napari_her2.cells.lattice import with_lattice_cells
 from napari_her2.cells.membrane import Borders, Rays, borders_of, measure_rays
 from napari_her2.cells.nuclei import Nuclei, find_nuclei
 from napari_her2.cells.planes import nucleus_scale, stain_planes
@@ -34,7 +35,7 @@ class Measured:
     row, col : float64
         Centroids in working pixels of the slide, corner-based.
     area_um2, length_um, breadth_um, density_od, spread_od, contrast_od : float32
-        Of the nucleus, see :class:`~napari_her2.cells.nuclei.Nuclei`.
+        Of the nucleus, see :class:`~napari_her2.cells.nuclei.Nuclei`; NaN for a cell of the lattice.
     line_od, arc_od, bright_od, level_od : float32
         Of the outline: upper quartile and best arc of its response, response of the best bright line,
         DAB of the cytoplasm beside it; see :class:`~napari_her2.cells.membrane.Rays`.
@@ -103,7 +104,11 @@ def cells_in_tile(
     """
     planes = stain_planes(rgb, um_per_px, stain)
     scale = planes.scale
+    weak_od = settings.weak_od / stain.scale
     nuclei = find_nuclei(planes.blue, planes.brown, um_per_px * scale, stain.nucleus_od)
+    nuclei = with_lattice_cells(
+        nuclei, (planes.blue, planes.brown), um_per_px * scale, weak_od, stain.scale
+    )
     centres = nuclei.centres((box.row // scale, box.col // scale)) * scale
     inside = _within(centres, own)
     names = np.flatnonzero(inside).astype(np.int32) + 1
@@ -116,11 +121,7 @@ def cells_in_tile(
     )
     local = nuclei.anchor * scale + np.rint((nuclei.shift + 0.5) * scale * 32) / 32
     rays = measure_rays(rasters, local[inside], names, settings.max_growth_um)
-    return _measured(nuclei, centres, inside, rays, _borders(rays, stain, settings))
-
-
-def _borders(rays: Rays, stain: TileStain, settings: CellSettings) -> Borders:
-    return borders_of(rays, settings.faint_at(stain.grain_od, rays.level_od), settings.trace_share)
+    return _measured(nuclei, centres, inside, rays, borders_of(rays, weak_od))
 
 
 def _within(centres: NDArray[np.float64], box: Box) -> NDArray[np.bool_]:
