@@ -168,7 +168,7 @@ def test_a_stain_that_is_not_her2_gives_no_block_of_3(tmp_path: Path) -> None:
         table = drain(detect_cells(slide))
     counts = table.counts()
     assert sum(counts.values()) > 30
-    assert counts["3+"] <= 0.02 * sum(counts.values())
+    assert counts["3+"] <= 0.05 * sum(counts.values())  # half of what the guideline asks for, at most
 
 
 def test_starting_costs_no_heavy_import() -> None:

@@ -51,13 +51,14 @@ def population(line: float, count: int = 30, bright: float = 0.015, level: float
     same = np.full(2 * count, line, np.float32)
     half = np.full(2 * count, 36, np.float32)
     borders = Borders(
-        cell=cell, neighbour=neighbour, rays=half, stained=half, traced=half, mass=same, response_od=same,
-        height_od=same, width_um=same,
+        cell=cell, neighbour=neighbour, rays=half, lined=half, traced=half, mass=same, response_od=same,
+        width_um=same,
     )  # fmt: skip
     one = np.ones(count, np.float32)
     return Measured(
         row=at.astype(float), col=at.astype(float), **dict.fromkeys(NUCLEUS_COLUMNS, one),
-        line_od=line * one, arc_od=1.3 * line * one, bright_od=bright * one, level_od=level * one,
+        line_od=line * one, arc_od=1.3 * line * one, height_od=line * one,
+        bright_od=bright * one, level_od=level * one,
         borders=borders, far=np.zeros(2 * count, complex),
     )  # fmt: skip
 

@@ -204,6 +204,7 @@ def carpet() -> CellTable:
         row_px=row, col_px=col, class_code=np.where(col < 448, 3, 0).astype(np.uint8),
         **{name: np.full(n, 0.5, np.float32) for name in plain},
         in_tumour=np.ones(n, bool), excluded=np.where(row > 850, 1, 0).astype(np.uint8),
+        source=np.zeros(n, np.uint8),
     )  # fmt: skip
 
 

@@ -162,6 +162,7 @@ def cells(n: int = 1000, seed: int = 3) -> Any:
         epithelial=np.ones(n + 50, np.float32),
         in_tumour=np.arange(n + 50) < n,
         excluded=np.zeros(n + 50, np.uint8),
+        source=np.zeros(n + 50, np.uint8),
     )
     return table
 

@@ -33,6 +33,7 @@ def cells(*fields: dict[str, int]) -> CellTable:
         completeness=one, intensity_od=one, membrane_width_um=one, nucleus_area_um2=one, epithelial=one,
         in_tumour=np.ones(n, bool),
         excluded=np.array(excluded, np.uint8),
+        source=np.zeros(n, np.uint8),
     )  # fmt: skip
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["calibrate"]
 
 FEWEST_CELLS: Final = 20
-POSITIVE_OD: Final = 1.0
-"""Median intensity of 3+ cells on the phantoms that the default thresholds belong to."""
+POSITIVE_OD: Final = 1.2
+"""Median intensity of 3+ cells on the real core that the default thresholds belong to."""
 
 FACTOR: Final = (0.6, 1.6)
 STRICTER: Final = (1.0, 1.25, 1.6, 2.0)

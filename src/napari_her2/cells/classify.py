@@ -57,7 +57,7 @@ class Membranes:
 
 
 def own_membranes(
-    borders: Borders, line_od: NDArray[np.floating], stained: NDArray[np.bool_], scale: float = 1.0
+    borders: Borders, height_od: NDArray[np.floating], stained: NDArray[np.bool_], scale: float = 1.0
 ) -> Membranes:
     """Attribute each border to its two cells.
 
@@ -65,8 +65,8 @@ def own_membranes(
     ----------
     borders : Borders
         Sorted by cell; ``neighbour`` is a row, -1 for nobody.
-    line_od : ndarray of shape (cells,)
-        Upper quartile of the response along each outline, log10 OD.
+    height_od : ndarray of shape (cells,)
+        Upper quartile of the line's height along each outline, log10 OD.
     stained : bool ndarray of shape (cells,)
         Whether a cell has a membrane at all, see :mod:`napari_her2.cells.faint`.
     scale : float
@@ -82,7 +82,7 @@ def own_membranes(
     return Membranes(
         stained=stained,
         completeness=(borders.per_cell(mine * borders.lined, count) / rays).astype(np.float32),
-        intensity_od=np.where(stained, np.maximum(scale * share * line_od, 0), 0).astype(np.float32),
+        intensity_od=np.where(stained, np.maximum(scale * share * height_od, 0), 0).astype(np.float32),
         width_um=np.where(stained, borders.per_cell(traced * borders.width_um, count) / some, 0).astype(
             np.float32
         ),

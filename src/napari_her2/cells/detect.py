@@ -193,7 +193,7 @@ def _one_tile(slide: Slide, work: WorkLevel, stain: TileStain, settings: CellSet
 
 def _table(cells: Measured, work: WorkLevel, stain: TileStain, settings: CellSettings) -> CellTable:
     stained = stained_share(cells, factor=settings.faint_factor) >= SURE
-    membranes = own_membranes(cells.borders, cells.line_od, stained, stain.scale)
+    membranes = own_membranes(cells.borders, cells.height_od, stained, stain.scale)
     epithelial = epithelial_scores(cells, membranes, stain.nucleus_od)
     codes = class_codes(membranes, settings)
     if work.um_per_px > COARSEST_FAINT_UM_PER_PX:
@@ -209,6 +209,7 @@ def _table(cells: Measured, work: WorkLevel, stain: TileStain, settings: CellSet
         epithelial=epithelial,
         in_tumour=epithelial >= settings.epithelial_from,
         excluded=np.zeros(len(cells), np.uint8),
+        source=np.isnan(cells.area_um2),
     )
 
 

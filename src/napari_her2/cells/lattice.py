@@ -32,7 +32,8 @@ RADIUS_UM: Final = (2.2, 7.5)
 DEPTH_UM: Final = (1.4, 6.0)
 GLASS_OD: Final = 0.15
 NEAR_UM: Final = 20.0
-OCCUPIED_UM: Final = 4.5
+SAME_UM: Final = 12.0
+"""Nearer than this, two places with no line between them lie in one cell."""
 DISC_UM: Final = 2.0
 
 
@@ -68,7 +69,7 @@ def with_lattice_cells(
         return nuclei
     seeds = _seeds(lines, um_per_px)
     seeds = seeds[_ringed(lines, seeds, um_per_px) & ~_pale(blue + brown, seeds, um_per_px, scale)]
-    return _added(nuclei, _unread(nuclei, seeds, um_per_px), um_per_px)
+    return _added(nuclei, _unread(nuclei, lines, seeds, um_per_px), um_per_px)
 
 
 def _lines(brown: NDArray[np.float32], um_per_px: float, weak_od: float) -> NDArray[np.bool_]:
@@ -79,13 +80,14 @@ def _lines(brown: NDArray[np.float32], um_per_px: float, weak_od: float) -> NDAr
 
 
 def _seeds(lines: NDArray[np.bool_], um_per_px: float) -> NDArray[np.int64]:
-    """Middles of the holes, (n, 2) pixels."""
+    """Middles of the holes, (n, 2) pixels, the deepest first."""
     import cv2
 
     depth = cv2.distanceTransform((~lines).astype(np.uint8), cv2.DIST_L2, 5) * np.float32(um_per_px)
     height = cv2.GaussianBlur(np.minimum(depth, np.float32(DEPTH_UM[1])), (0, 0), 0.5 / um_per_px)
     points = peaks_of(height, height > DEPTH_UM[0], um_per_px)
-    return merge_seeds(points, height, um_per_px)
+    points = merge_seeds(points, height, um_per_px)
+    return points[np.argsort(-height[points[:, 0], points[:, 1]], kind="stable")]
 
 
 def _ringed(lines: NDArray[np.bool_], seeds: NDArray[np.int64], um_per_px: float) -> NDArray[np.bool_]:
@@ -115,21 +117,34 @@ def _pale(
     return np.asarray(scale * middle[seeds[:, 0], seeds[:, 1]] < GLASS_OD)
 
 
-def _unread(nuclei: Nuclei, seeds: NDArray[np.int64], um_per_px: float) -> NDArray[np.int64]:
-    """Holes without a nucleus, where holes outnumber nuclei."""
+def _unread(
+    nuclei: Nuclei, lines: NDArray[np.bool_], seeds: NDArray[np.int64], um_per_px: float
+) -> NDArray[np.int64]:
+    """Holes without a nucleus, where holes outnumber nuclei; of two that no line parts, the deeper one."""
     from scipy.spatial import cKDTree
 
     if not len(seeds):
         return seeds
-    inside = nuclei.labels[seeds[:, 0], seeds[:, 1]] != 0
-    holes = cKDTree(seeds)
-    around = holes.query_ball_point(seeds, NEAR_UM / um_per_px, return_length=True)
-    if not len(nuclei):
-        return seeds[~inside]
-    known = cKDTree(nuclei.centres() - 0.5)
-    read = known.query_ball_point(seeds, NEAR_UM / um_per_px, return_length=True)
-    far = known.query(seeds)[0] * um_per_px > OCCUPIED_UM
-    return seeds[far & ~inside & (around > read)]
+    known = np.rint(nuclei.centres() - 0.5).astype(np.int64).reshape(-1, 2)
+    places = np.concatenate([known, seeds])
+    pairs = cKDTree(places).query_pairs(SAME_UM / um_per_px, output_type="ndarray")
+    pairs = pairs[pairs[:, 1] >= len(known)]
+    pairs = pairs[~_parted(lines, places[pairs[:, 0]], places[pairs[:, 1]])]
+    keep = nuclei.labels[seeds[:, 0], seeds[:, 1]] == 0
+    keep[pairs[:, 1] - len(known)] = False
+    seeds = seeds[keep]
+    if not len(known) or not len(seeds):
+        return seeds
+    near = NEAR_UM / um_per_px
+    holes = cKDTree(seeds).query_ball_point(seeds, near, return_length=True)
+    return seeds[holes > cKDTree(known).query_ball_point(seeds, near, return_length=True)]
+
+
+def _parted(lines: NDArray[np.bool_], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether a line crosses the way from each place to another."""
+    t = np.linspace(0, 1, 33)[None, :, None]
+    way = np.rint(one[:, None] + (other - one)[:, None] * t).astype(np.int64)
+    return np.asarray(lines[way[..., 0], way[..., 1]].any(axis=1))
 
 
 def _added(nuclei: Nuclei, seeds: NDArray[np.int64], um_per_px: float) -> Nuclei:

@@ -42,6 +42,8 @@ class Rays:
 
     Attributes
     ----------
+    height_od : float32
+        DAB of the line above the greater mean of both sides at 1.25 to 2.75 um.
     mass : float32
         DAB across the line above the cell's cytoplasm, log10 OD x um. Blur spreads a thin line but
         keeps its mass.
@@ -57,6 +59,7 @@ class Rays:
         The same answer for the best *bright* line, its upper quartile: what grain alone can feign.
     """
 
+    height_od: NDArray[np.float32]
     mass: NDArray[np.float32]
     width_um: NDArray[np.float32]
     response_od: NDArray[np.float32]
@@ -93,6 +96,7 @@ def _measure(
     inner, outer = _flanks(across)
     away = np.maximum(inner, outer)
     return Rays(
+        height_od=across[..., ACROSS] - away,
         mass=_mass(across, np.median(inner, axis=1), outer),
         width_um=_width(across, 0.5 * (across[..., ACROSS] + away)),
         neighbour=_beyond(seen.territory, line, names),

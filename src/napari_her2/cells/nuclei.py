@@ -158,9 +158,7 @@ def _seeds(mask: NDArray[np.uint8], um_per_px: float) -> NDArray[np.int64]:
     return merge_seeds(peaks_of(height, (mask > 0) & (height > 0.6), um_per_px), height, um_per_px)
 
 
-def peaks_of(
-    height: NDArray[np.float32], where: NDArray[np.bool_], um_per_px: float
-) -> NDArray[np.int64]:
+def peaks_of(height: NDArray[np.float32], where: NDArray[np.bool_], um_per_px: float) -> NDArray[np.int64]:
     """Local maxima at least 2 um apart, (n, 2) pixels; the first pixel of a plateau."""
     import cv2
 

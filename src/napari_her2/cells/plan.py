@@ -31,6 +31,11 @@ SATURATED_OD: Final = 1.6
 DAB_FREE_OD: Final = 0.12
 DAB_FREE_UM: Final = 6.0
 FEWEST_FREE: Final = 20
+TISSUE_OD: Final = (0.06, 0.02)
+FEWEST_VALUES: Final = 1000
+LEAST_SHARE: Final = 0.15
+MOST_OTHER: Final = 95
+"""Percentile of tissue above which nuclei lie at least; dirt on a pale section draws Otsu's threshold up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +111,10 @@ def measure_stain(slide: Slide, work: WorkLevel, area: Box, mask: TissueMask | N
     vectors = estimate_vectors(contrast, H_DAB_CAMERA)
     planes = [stain_planes(rgb, work.um_per_px, TileStain(white=white, vectors=vectors)) for rgb in samples]
     signals = [nuclear_signal(p.blue, p.brown, p.um_per_px * p.scale) for p in planes]
-    stained = [cv2.blur(p.blue + np.maximum(p.brown, 0), (5, 5)) > 0.06 for p in planes]
-    nucleus = _between(np.concatenate([s[on] for s, on in zip(signals, stained, strict=True)]))
+    density = [cv2.blur(p.blue + np.maximum(p.brown, 0), (5, 5)) for p in planes]
+    nucleus = _nucleus_od(
+        np.concatenate([s.ravel() for s in signals]), np.concatenate([d.ravel() for d in density])
+    )
     free = np.concatenate([_free_nuclei(p, nucleus) for p in planes])
     reference = float(np.median(free)) if len(free) >= FEWEST_FREE else None
     return TileStain(white=white, vectors=vectors, nucleus_od=nucleus, reference_od=reference)
@@ -151,12 +158,17 @@ def _sample_boxes(area: Box, work: WorkLevel, mask: TissueMask | None) -> list[B
     return [grid[i] for i in pick]
 
 
-def _between(values: NDArray[np.float32]) -> float:
-    """Otsu's threshold between cytoplasm and nuclei, kept within what is plausible."""
+def _nucleus_od(signal: NDArray[np.float32], density: NDArray[np.float32]) -> float:
+    """Otsu's threshold between cytoplasm and nuclei, kept within what is plausible.
+
+    Where hardly anything is as dense as ordinary tissue, tissue is whatever is not glass.
+    """
     import cv2
 
-    if len(values) < 1000:
+    least = max(FEWEST_VALUES, int(LEAST_SHARE * len(signal)))
+    values = next((v for d in TISSUE_OD if len(v := signal[density > d]) >= least), None)
+    if values is None:
         return TileStain(white=(255.0, 255.0, 255.0)).nucleus_od
     steps = np.clip(values * 300, 0, 255).astype(np.uint8).reshape(-1, 1)
     otsu = cv2.threshold(steps, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0] / 300
-    return float(np.clip(otsu, *NUCLEUS_OD))
+    return float(np.clip(min(otsu, np.percentile(values, MOST_OTHER)), *NUCLEUS_OD))

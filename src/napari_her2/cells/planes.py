@@ -19,7 +19,8 @@ NUCLEUS_UM_PER_PX: Final = 0.5
 
 USUAL_NUCLEUS_OD: Final = 0.3
 """Haematoxylin of DAB-free nuclei on the slides whose lines are taken as they are, log10 OD."""
-SCALE_RANGE: Final = (0.5, 3.0)
+SCALE_RANGE: Final = (1.0, 3.0)
+"""A dark counterstain lowers nothing: of all errors a missed 3+ is the worst."""
 
 BROWN_SMOOTH_UM: Final = 0.25
 
@@ -49,7 +50,7 @@ class TileStain:
 
     @property
     def scale(self) -> float:
-        """By which heights of lines are multiplied to be comparable with other slides, 0.5 to 3.
+        """By which heights of lines are multiplied to be comparable with other slides, 1 to 3.
 
         Scanners differ in how dark they render the same glass, and the slide's own counterstain is
         rendered by the same one. 1 where no reference was found.

@@ -23,13 +23,13 @@ class CellSettings:
     faint_factor : float
         By which any staining must stand out more than usual; 1 unless a negative control asked for more.
     weak_od : float
-        Height of the line on a ray from which it is a weak membrane there. All heights are responses of
-        the line filter (:mod:`napari_her2.cells.lines`) on the scale of a slide whose DAB-free nuclei have
+        Response (:mod:`napari_her2.cells.lines`) from which a ray's line is a weak membrane there. This and
+        the heights are on the scale of a slide whose DAB-free nuclei have
         :data:`~napari_her2.cells.planes.USUAL_NUCLEUS_OD`: absolute densities do not carry over between
         scanners.
     moderate_od, intense_od : float
-        Upper quartile of a cell's line from which it is moderate (an incomplete one is then unusual) and
-        intense.
+        Upper quartile of the height of a cell's line from which it is moderate (an incomplete one is then
+        unusual) and intense.
     complete_from : float
         Share of the rays that must show a line for a membrane to count as complete. Rays at corners and
         where the line leaves the focus miss it, so that a whole membrane measures less than 1.
@@ -45,10 +45,10 @@ class CellSettings:
 
     faint_factor: float = 1.0
     weak_od: float = 0.11
-    moderate_od: float = 0.2
-    intense_od: float = 0.46
+    moderate_od: float = 0.4
+    intense_od: float = 0.8
     complete_from: float = 0.6
-    epithelial_from: float = 0.5
+    epithelial_from: float = 0.05
     max_growth_um: float = 8.0
     tile_px: int = 2048
     threads: int | None = None

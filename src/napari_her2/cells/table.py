@@ -86,7 +86,8 @@ class CellTable:
 
     @classmethod
     def of(cls, **columns: ArrayLike) -> CellTable:
-        """From array-likes of any dtype, sorted by (row, col)."""
+        """From array-likes of any dtype, sorted by (row, col); without ``source`` all have a nucleus."""
+        columns = {"source": np.zeros(len(np.asarray(columns["row_px"])), "u1"), **columns}
         cast = {name: np.asarray(columns.pop(name), dtype) for name, dtype in DTYPES.items()}
         if columns:
             raise ValueError(f"a cell table has no column {sorted(columns)[0]!r}")
@@ -163,21 +164,29 @@ class CellTable:
             "nucleus_area_um2": self.nucleus_area_um2,
             "in_tumour": self.in_tumour,
             "excluded": np.asarray(EXCLUDED_REASONS)[self.excluded],
+            "epithelial": self.epithelial,
+            "source": np.asarray(CELL_SOURCES)[self.source],
         }
 
     @classmethod
     def from_columns(cls, columns: dict[str, ArrayLike]) -> CellTable:
-        """From the columns of a file; ``epithelial``, which files lack, becomes 1 or 0."""
+        """From the columns of a file.
+
+        Cells of 0.1.0 have neither ``epithelial``, which becomes 1 or 0, nor ``source``: all had a nucleus.
+        """
         of_class: dict[str, int] = {name: i for i, name in enumerate(CELL_CLASSES)}
         of_reason = {name: i for i, name in enumerate(EXCLUDED_REASONS)}
+        of_source = {name: i for i, name in enumerate(CELL_SOURCES)}
         in_tumour = np.asarray(columns["in_tumour"], bool)
+        count = len(in_tumour)
         return cls.of(
             row_px=columns["y"],
             col_px=columns["x"],
             class_code=[of_class[str(name)] for name in np.asarray(columns["class"])],
             excluded=[of_reason[str(name)] for name in np.asarray(columns["excluded"])],
             in_tumour=in_tumour,
-            epithelial=in_tumour,
+            epithelial=columns.get("epithelial", in_tumour),
+            source=[of_source[str(name)] for name in np.asarray(columns.get("source", ["nucleus"] * count))],
             **{f.name: columns[f.name] for f in fields(cls) if f.name in _SHARED},
         )
 

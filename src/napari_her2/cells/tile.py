@@ -36,9 +36,10 @@ class Measured:
         Centroids in working pixels of the slide, corner-based.
     area_um2, length_um, breadth_um, density_od, spread_od, contrast_od : float32
         Of the nucleus, see :class:`~napari_her2.cells.nuclei.Nuclei`; NaN for a cell of the lattice.
-    line_od, arc_od, bright_od, level_od : float32
-        Of the outline: upper quartile and best arc of its response, response of the best bright line,
-        DAB of the cytoplasm beside it; see :class:`~napari_her2.cells.membrane.Rays`.
+    line_od, arc_od, height_od, bright_od, level_od : float32
+        Of the outline: upper quartile and best arc of its response, upper quartile of its strength,
+        response of the best bright line, DAB of the cytoplasm beside it; see
+        :class:`~napari_her2.cells.membrane.Rays`.
     borders : Borders
         ``borders.cell`` counts rows of this value; neighbours are given by ``far``.
     far : complex128
@@ -55,6 +56,7 @@ class Measured:
     contrast_od: NDArray[np.float32]
     line_od: NDArray[np.float32]
     arc_od: NDArray[np.float32]
+    height_od: NDArray[np.float32]
     bright_od: NDArray[np.float32]
     level_od: NDArray[np.float32]
     borders: Borders
@@ -65,9 +67,10 @@ class Measured:
 
 
 NUCLEUS_COLUMNS: Final = ("area_um2", "length_um", "breadth_um", "density_od", "spread_od", "contrast_od")
-OUTLINE_COLUMNS: Final = ("line_od", "arc_od", "bright_od", "level_od")
+OUTLINE_COLUMNS: Final = ("line_od", "arc_od", "height_od", "bright_od", "level_od")
 
 ARC_RAYS: Final = 16
+THIN_LINE: Final = 2.0
 
 
 def align_px(um_per_px: float) -> int:
@@ -106,9 +109,7 @@ def cells_in_tile(
     scale = planes.scale
     weak_od = settings.weak_od / stain.scale
     nuclei = find_nuclei(planes.blue, planes.brown, um_per_px * scale, stain.nucleus_od)
-    nuclei = with_lattice_cells(
-        nuclei, (planes.blue, planes.brown), um_per_px * scale, weak_od, stain.scale
-    )
+    nuclei = with_lattice_cells(nuclei, (planes.blue, planes.brown), um_per_px * scale, weak_od, stain.scale)
     centres = nuclei.centres((box.row // scale, box.col // scale)) * scale
     inside = _within(centres, own)
     names = np.flatnonzero(inside).astype(np.int32) + 1
@@ -137,6 +138,16 @@ def _best_arc(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return means.max(axis=1, initial=-1.0).astype(np.float32)
 
 
+def _strength(rays: Rays) -> NDArray[np.float32]:
+    """Upper quartile over the outline of the line's height, or of twice its response where that is more.
+
+    The height is right for broad, dense lines; where neighbours crowd, their lines raise its flanks, and
+    the response of a dense line, about half its height, is the better witness.
+    """
+    both = np.maximum(rays.height_od, THIN_LINE * rays.response_od)
+    return np.percentile(both, 75, axis=1).astype(np.float32)
+
+
 def _measured(
     nuclei: Nuclei, centres: NDArray[np.float64], inside: NDArray[np.bool_], rays: Rays, borders: Borders
 ) -> Measured:
@@ -147,6 +158,7 @@ def _measured(
         **{name: getattr(nuclei, name)[inside] for name in NUCLEUS_COLUMNS},
         line_od=np.percentile(rays.response_od, 75, axis=1).astype(np.float32),
         arc_od=_best_arc(rays.response_od),
+        height_od=_strength(rays),
         bright_od=rays.bright_od,
         level_od=rays.level_od,
         borders=borders,
