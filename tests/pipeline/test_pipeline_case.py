@@ -108,7 +108,7 @@ def test_tables_have_the_promised_columns_and_agree_with_the_report(case: Path) 
     bundle = read_case(case)
     assert parquet.read_schema(case / "cells.parquet").names == [
         "x", "y", "class", "completeness", "intensity_od", "membrane_width_um", "nucleus_area_um2",
-        "in_tumour", "excluded",
+        "in_tumour", "excluded", "epithelial", "source",
     ]  # fmt: skip
     assert parquet.read_schema(case / "patches.parquet").names == [
         "slide", "row", "col", "x", "y", "width", "height", "um_per_px", "tissue_fraction",

@@ -171,4 +171,5 @@ def _nucleus_od(signal: NDArray[np.float32], density: NDArray[np.float32]) -> fl
         return TileStain(white=(255.0, 255.0, 255.0)).nucleus_od
     steps = np.clip(values * 300, 0, 255).astype(np.uint8).reshape(-1, 1)
     otsu = cv2.threshold(steps, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0] / 300
-    return float(np.clip(min(otsu, np.percentile(values, MOST_OTHER)), *NUCLEUS_OD))
+    low, high = NUCLEUS_OD
+    return min(max(min(otsu, float(np.percentile(values, MOST_OTHER))), low), high)

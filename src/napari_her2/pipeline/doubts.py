@@ -39,9 +39,10 @@ def unusual_pattern(percent: Mapping[CellClass, float]) -> bool:
 
 def odd_nucleus_um2(areas_um2: NDArray[np.float32]) -> float:
     """Return the median nucleus where no tissue has such, so that the pixel size may be wrong; else 0."""
-    if len(areas_um2) < ENOUGH_NUCLEI:
+    seen = areas_um2[np.isfinite(areas_um2)]
+    if len(seen) < ENOUGH_NUCLEI:
         return 0.0
-    median = float(np.median(areas_um2))
+    median = float(np.median(seen))
     return 0.0 if NUCLEUS_UM2[0] <= median <= NUCLEUS_UM2[1] else median
 
 

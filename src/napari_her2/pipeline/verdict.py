@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Beside", "Verdict", "judge"]
 
-EPITHELIAL_FROM: Final = 0.5
+EPITHELIAL_FROM: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
