@@ -1,7 +1,7 @@
 """Every figure about real images in docs/real_images.md, through the public pipeline.
 
     python scripts/real_validation.py [--only cores fields …] [--data ../shared/data] [--engine NAME]
-                                      [--json FILE] [--overlays FOLDER]
+                                      [--stress] [--json FILE] [--overlays FOLDER]
 
 cores      eight microarray cores by the gastric rule, truth: the patient's score
 fields     450 µm squares cut from them by a seeded rule, truth: the core's (weak)
@@ -76,6 +76,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(GROUPS), default=list(GROUPS))
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--engine", help="classical, transformer, …; the program's default where left out")
+    parser.add_argument("--stress", action="store_true", help="test every call under changes of the picture")
     parser.add_argument("--json", type=Path, help="write all rows there, too")
     parser.add_argument("--overlays", type=Path, help="write tissue and cells on each picture as PNG there")
     options = parser.parse_args()
@@ -96,7 +97,7 @@ def measured(group: str, options: argparse.Namespace, work: Path) -> list[Row]:
         print(f"{group}: no pictures under {options.data.name}", file=sys.stderr)
     rows = []
     for picture in pictures:
-        row, case = scored(picture, options.engine, work)
+        row, case = scored(picture, options, work)
         if options.overlays is not None:
             draw_overlay(picture, case, options.overlays)
         rows.append(row)
@@ -104,10 +105,12 @@ def measured(group: str, options: argparse.Namespace, work: Path) -> list[Row]:
     return rows
 
 
-def scored(picture: Picture, engine: str | None, work: Path) -> tuple[Row, Path]:
+def scored(picture: Picture, options: argparse.Namespace, work: Path) -> tuple[Row, Path]:
     """Score one picture as the command line would."""
     case = Path(tempfile.mkdtemp(dir=work))
-    wishes = Wishes(um_per_px_ihc=picture.um_per_px, rule=picture.rule, engine=engine)
+    wishes = Wishes(
+        um_per_px_ihc=picture.um_per_px, rule=picture.rule, engine=options.engine, stress=options.stress
+    )
     request = CaseRequest(ihc=picture.path, out=case, options=wishes, preferences=Wishes())
     began = perf_counter()
     try:

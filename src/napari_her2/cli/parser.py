@@ -211,6 +211,12 @@ def _score(commands: Commands) -> None:
     parser.add_argument(
         "--exhaustive", action="store_true", default=None, help="let the tumour model see every patch"
     )
+    parser.add_argument(
+        "--stress",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="call again with white, pixel size, stain and sharpness changed (default: no)",
+    )
     parser.add_argument("--min-cells", type=positive_int, metavar="N", help="default 100, pictures 20")
     parser.add_argument(
         "--pieces", type=json_object, metavar="JSON", help='roles of the IHC\'s pieces: {"2": "control 3+"}'

@@ -34,6 +34,8 @@ CLUSTER_FREE: Final = {"gastric-biopsy": "gastric-resection", "paper-max": DEFAU
 """What judges patches and areas where a rule counts clusters of five cells, or the strongest patch."""
 FAR_APART: Final = 2
 """Classes by which pixels must differ: they name places well, and calls badly (docs/real_images.md)."""
+TREATED_FROM: Final = SCORES.index("2+")
+"""From here on treatment or ISH follows: what pixels see beyond it is never passed over."""
 NAMES: Final = {"cells": "cells", "patches": "patches (model L)", "pixels": "pixels (model M)"}
 
 
@@ -126,7 +128,7 @@ def agreement_of(cells: Opinion, others: Sequence[Opinion], why_not: str = "") -
     """Say whether the others confirm what the cells say.
 
     One that could not answer disagrees, as does one that answers cells that could not. Patches disagree
-    with any other score, pixels from two classes on.
+    with any other score, pixels from two classes on, and where they see 2+ or more and the cells do not.
 
     Parameters
     ----------
@@ -163,7 +165,10 @@ def _contradicts(one: Opinion, cells: Opinion) -> bool:
     if one.score is None or cells.score is None:
         return one.score != cells.score
     apart = abs(SCORES.index(one.score) - SCORES.index(cells.score))
-    return apart >= (FAR_APART if one.name == "pixels" else 1)
+    if one.name != "pixels":
+        return apart > 0
+    missed = SCORES.index(one.score) >= TREATED_FROM > SCORES.index(cells.score)
+    return missed or apart >= FAR_APART
 
 
 def _words(one: Opinion, cells: Opinion) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_her2.pipeline.gate import Gate
     from napari_her2.pipeline.pixels import PixelsFound
     from napari_her2.pipeline.run import Run
+    from napari_her2.pipeline.stress import Mark
     from napari_her2.pipeline.verdict import Verdict
     from napari_her2.scoring import CellCounts
 
@@ -71,6 +72,8 @@ class Findings:
         Of the territories of evaluable cells.
     edits : tuple of mapping
         Corrections by people that are in these numbers.
+    stress : tuple of Mark
+        The call under changes of the picture; empty where it was not tested.
     """
 
     gate: Gate
@@ -81,6 +84,7 @@ class Findings:
     verdict: Verdict
     areas_mm2: Mapping[str, float]
     edits: tuple[Mapping[str, Any], ...] = ()
+    stress: tuple[Mark, ...] = ()
 
 
 def make_report(run: Run, found: Findings) -> Report:
@@ -116,6 +120,7 @@ def make_report(run: Run, found: Findings) -> Report:
                 "stain_drift": _drift(found.stain),
                 "white": white_qc(run.plan.slides),
             },
+            "stress": [{"what": mark.what, "score": mark.score} for mark in found.stress],
             "models": [run.entry(name).spec.facts() for name in run.asked],
             **last_signature(run.said.entries),
             "provenance": {**_provenance(run), "edits": [dict(edit) for edit in found.edits]},

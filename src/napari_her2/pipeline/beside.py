@@ -45,7 +45,7 @@ __all__ = ["Look", "look_beside", "opinions", "standing_of"]
 NAMES: Final = {"stain_model": "patches", "segment_model": "pixels"}
 PER_MM2: Final = {"stain_model": 45.0, "segment_model": 1.0}
 """Patches asked about for each mm² that counts: about what cells take there, L and M together."""
-LIMITS: Final = {"stain_model": (48, 200), "segment_model": (2, 8)}
+LIMITS: Final = {"stain_model": (48, 200), "segment_model": (4, 8)}
 """Fewest and most; 200 patches of L keep its call in 99.6 % of draws."""
 LEAST_INSIDE: Final = 0.5
 LEAST_CELLS: Final = 3

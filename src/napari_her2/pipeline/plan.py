@@ -166,6 +166,7 @@ def resolve(
         **{name: _model(picked.get(name, None), models.get(name)) for name in MODELS},
         "device": picked.get("device", "auto"),
         "exhaustive": picked.get("exhaustive", False),
+        "stress": picked.get("stress", False),
         "rule": picked.get("rule", DEFAULT_RULE),
         "min_cells": picked.get("min_cells", MIN_CELLS_PICTURE if ihc.picture else MIN_CELLS_SLIDE),
         "ish": picked.get("ish", None),

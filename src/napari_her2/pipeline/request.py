@@ -41,6 +41,8 @@ class Wishes:
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     exhaustive : bool
         Whether model C sees every patch, in place of a coarse-to-fine run that leaves out what is sure.
+    stress : bool
+        Whether the call is tested: called again with white, pixel size, stain and sharpness changed.
     min_cells : int
         Fewest evaluable cells for a score.
     landmarks : Path
@@ -69,6 +71,7 @@ class Wishes:
     segment_model: str | None = None
     device: str | None = None
     exhaustive: bool | None = None
+    stress: bool | None = None
     min_cells: int | None = None
     landmarks: Path | None = None
     pieces: Mapping[str, str] | None = None

@@ -23,6 +23,7 @@ from napari_her2.pipeline.steps import (
     name_pieces,
     read_drawn,
 )
+from napari_her2.pipeline.stress import stress_test
 from napari_her2.pipeline.verdict import Beside, judge
 
 if TYPE_CHECKING:
@@ -75,11 +76,12 @@ def score_case(request: CaseRequest) -> Steps[Report]:
         pixels = yield from segment_tumour(run, gate)
         second = yield from look_beside(run, gate, cells, stain)
         beside = Beside(pixels=pixels, opinions=opinions(run, second, patches["ihc"], pixels))
+        stress = yield from stress_test(run, gate, cells, stain)
         verdict = judge(run, cells, patches["ihc"], gate, looks, beside)
         areas_mm2 = yield from write_evidence(run, gate, counted, patches, verdict)
         found = Findings(
             gate=gate, stain=stain, cells=cells, patches=patches, pixels=pixels, verdict=verdict,
-            areas_mm2=areas_mm2, edits=counted.edits,
+            areas_mm2=areas_mm2, edits=counted.edits, stress=stress,
         )  # fmt: skip
         report = make_report(run, found)
         deliver(run, report, gate, cells)

@@ -1,4 +1,4 @@
-"""Who says what beside the cells, and whether that confirms the call, in words."""
+"""Who says what beside the cells and under stress, and whether that confirms the call, in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from napari_her2.case import Report
     from napari_her2.case.report import ScorerSays
 
-__all__ = ["second_scorers"]
+__all__ = ["second_scorers", "stress_strip"]
 
 STATE_WORDS: Final = {
     "agree": "The second scorers confirm the call.",
@@ -26,6 +26,17 @@ def second_scorers(report: Report) -> Iterator[tuple[str, str]]:
     for one in found.scorers:
         if one.name != "cells":
             yield f"{one.name.capitalize()} say", _says(one)
+    if report.stress:
+        yield "Stress test", stress_strip(report)
+
+
+def stress_strip(report: Report) -> str:
+    """Return a mark for each change of the picture: a dot where the call stays, else the other score."""
+    called = report.call.score
+    marks = ("•" if mark.score == called else mark.score or "none" for mark in report.stress)
+    strip = "  ".join(f"{mark} {one.what}" for mark, one in zip(marks, report.stress, strict=True))
+    flips = sum(mark.score != called for mark in report.stress)
+    return f"{flips} of {len(report.stress)} changes flip the call:  {strip}"
 
 
 def _says(one: ScorerSays) -> str:

@@ -32,6 +32,7 @@ WISHES: Final = (
     "pieces",
     "calibrate",
     "exhaustive",
+    "stress",
 )
 
 
