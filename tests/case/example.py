@@ -92,6 +92,12 @@ def report_dict(**changes: Any) -> dict[str, Any]:
             "stain_drift": 2.1,
             "unread_stain": {"share": 0.12, "area_um2": 5100.0},
             "white": {"ihc": {"rgb": [238.0, 239.0, 240.0], "from": "glass"}},
+            "pixel_size": {
+                "stated_um": 0.25,
+                "suggested_um": [0.21, 0.3],
+                "ruler": "nuclei and fine structure",
+                "calls": [{"um_per_px": 0.2, "score": "2+"}],
+            },
         },
         "stress": [{"what": "white + 3 %", "score": "2+"}],
         "models": [],

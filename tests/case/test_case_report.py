@@ -74,7 +74,9 @@ def test_not_scorable_is_a_report_too() -> None:
 
 def of_schema_1(*flags: str) -> dict[str, Any]:
     plain = copy.deepcopy(report_dict())
-    del plain["stress"], plain["qc"]["unread_stain"], plain["qc"]["white"], plain["call"]["agreement"]
+    del plain["stress"], plain["call"]["agreement"]
+    for name in ("unread_stain", "white", "pixel_size"):
+        del plain["qc"][name]
     plain["call"]["flags"] = list(flags)
     return {**plain, "schema": "napari-her2/report/1"}
 
@@ -86,7 +88,8 @@ def test_a_report_of_schema_1_opens_and_says_what_was_not_looked_at(
     report = report_from_json(json.dumps(of_schema_1(*flags)))
     assert report.call.agreement.state == state
     assert report.call.agreement.scorers == ()
-    assert (report.stress, report.qc.unread_stain, report.qc.white) == ((), None, None)
+    qc = report.qc
+    assert (report.stress, qc.unread_stain, qc.white, qc.pixel_size) == ((), None, None, None)
     assert report.to_dict()["schema"] == "napari-her2/report/2"
 
 

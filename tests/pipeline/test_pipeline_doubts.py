@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from tests.pipeline.phantoms import render
 from tests.pipeline.test_pipeline_case import scored
 
 from napari_her2.pipeline import CaseRequest, Wishes
-from napari_her2.pipeline.doubts import doubt_of_size, hardly_her2, odd_nucleus_um2, unusual_pattern
+from napari_her2.pipeline.doubts import hardly_her2, unusual_pattern
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,16 +30,6 @@ def test_open_membranes(shares: tuple[int, ...], pattern: bool, hardly: bool) ->
     assert (unusual_pattern(percent), hardly_her2(percent)) == (pattern, hardly)
 
 
-@pytest.mark.parametrize(
-    ("area", "n", "odd"),
-    [(20, 200, True), (25, 200, False), (110, 200, False), (150, 200, True), (20, 49, False)],
-)
-def test_nuclei_of_no_tissue(area: float, n: int, odd: bool) -> None:
-    areas = np.full(n, area, np.float32)
-    assert bool(odd_nucleus_um2(areas)) is odd
-    assert [f"{area} µm²" in text for text in doubt_of_size(areas, 0.5)] == [True] * odd
-
-
 def test_a_wrong_pixel_size_is_doubted(tmp_path: Path) -> None:
     folder = render(tmp_path / "p", score="2+", seed=1, size_um=(300.0, 300.0))
     right, wrong = (
@@ -54,9 +43,13 @@ def test_a_wrong_pixel_size_is_doubted(tmp_path: Path) -> None:
         )[0]
         for um in (0.25, 0.1)
     )
-    assert "out_of_distribution" not in right.call.flags
-    assert "out_of_distribution" in wrong.call.flags
-    assert "0.1 µm is not the size of a pixel" in wrong.call.reason
+    assert "pixel_size_doubtful" not in right.call.flags
+    assert "pixel_size_doubtful" in wrong.call.flags
+    assert "0.1 µm/px does not fit what the tissue shows" in wrong.call.reason
+    size = right.qc.pixel_size
+    assert size is not None
+    assert [call.um_per_px for call in size.calls] == [0.2, 0.25, 0.3125]
+    assert size.calls[1].score == right.call.score
 
 
 def test_another_antigen_in_glands_is_equivocal_at_most(tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ def of_first_engine(out: Path, *, signed: bool) -> dict[str, Any]:
     """Make a finished case what 0.1.0 left; return its report."""
     files = CaseFiles(out)
     plain = json.loads(files.report.read_text())
-    del plain["stress"], plain["qc"]["unread_stain"], plain["qc"]["white"], plain["call"]["agreement"]
+    del plain["stress"], plain["call"]["agreement"]
+    for name in ("unread_stain", "white", "pixel_size"):
+        del plain["qc"][name]
     del plain["provenance"]["versions"]["engine"]
     plain["schema"] = "napari-her2/report/1"
     if signed:

@@ -240,8 +240,24 @@ class UnreadStain(_Value):
     area_um2: float = Field(ge=0)
 
 
+class SizeCall(_Value):
+    """The score on a sample of the tissue if pixels had this size; null is not scorable."""
+
+    um_per_px: float
+    score: Score | None
+
+
+class PixelSize(_Value):
+    """The IHC's pixel size in µm: as stated, and the range that the tissue allows by the ruler named."""
+
+    stated_um: float
+    suggested_um: tuple[float, float] | None
+    ruler: Literal["nuclei and fine structure", "fine structure", "none"]
+    calls: tuple[SizeCall, ...] = ()
+
+
 class Qc(_Value):
-    """What the slide is like; areas in mm². ``unread_stain`` and ``white`` are null where nobody measured."""
+    """What the slide is like; areas in mm². The last three are null where nobody measured."""
 
     tissue_mm2: float
     excluded_mm2: dict[str, float]
@@ -249,6 +265,7 @@ class Qc(_Value):
     stain_drift: float | None
     unread_stain: UnreadStain | None = None
     white: dict[Literal["he", "ihc"], White] | None = None
+    pixel_size: PixelSize | None = None
 
 
 class StressMark(_Value):

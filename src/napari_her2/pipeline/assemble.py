@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_her2.cells import CellTable
     from napari_her2.cells.planes import TileStain
     from napari_her2.pipeline.gate import Gate
+    from napari_her2.pipeline.pair import Looks
     from napari_her2.pipeline.pixels import PixelsFound
     from napari_her2.pipeline.run import Run
     from napari_her2.pipeline.stress import Mark
@@ -70,6 +71,8 @@ class Findings:
     verdict : Verdict
     areas_mm2 : mapping of class to mm²
         Of the territories of evaluable cells.
+    looks : Looks
+        With what the tissue says of the pixel size.
     edits : tuple of mapping
         Corrections by people that are in these numbers.
     stress : tuple of Mark
@@ -83,6 +86,7 @@ class Findings:
     pixels: PixelsFound | None
     verdict: Verdict
     areas_mm2: Mapping[str, float]
+    looks: Looks
     edits: tuple[Mapping[str, Any], ...] = ()
     stress: tuple[Mark, ...] = ()
 
@@ -119,6 +123,7 @@ def make_report(run: Run, found: Findings) -> Report:
                 **tissue_qc(found.gate.tissue),
                 "stain_drift": _drift(found.stain),
                 "white": white_qc(run.plan.slides),
+                **_size(found),
             },
             "stress": [{"what": mark.what, "score": mark.score} for mark in found.stress],
             "models": [run.entry(name).spec.facts() for name in run.asked],
@@ -176,6 +181,11 @@ def _unsure_band(found: Findings) -> dict[str, Any] | None:
         "patches": dict(zip(SCORES, of_score.tolist(), strict=True)) if pixels is not None else {},
         "pixels_mm2": {} if pixels is None else _rounded(pixels.unsure_mm2, 6),
     }
+
+
+def _size(found: Findings) -> dict[str, Any]:
+    size = found.looks.size
+    return {} if size is None else {"pixel_size": size.to_json()}
 
 
 def _drift(stain: TileStain | None) -> float | None:

@@ -11,6 +11,7 @@ from napari_her2.errors import SlideError
 from napari_her2.stain import guess_stain
 
 if TYPE_CHECKING:
+    from napari_her2.pipeline.sizing import SizeFound
     from napari_her2.slides import Slide
 
 __all__ = ["Looks", "check_slides"]
@@ -22,7 +23,7 @@ SAME_GREY: Final = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What the thumbnails say.
+    """What the slides themselves say.
 
     Attributes
     ----------
@@ -30,10 +31,13 @@ class Looks:
         ``unexpected_stain``, ``same_slide``.
     reason : str
         Why the IHC cannot be one, if so: then nothing on it is a HER2 score.
+    size : SizeFound or None
+        What the tissue says of the pixel size; None before it is found.
     """
 
     flags: tuple[str, ...] = ()
     reason: str = ""
+    size: SizeFound | None = None
 
 
 def check_slides(ihc: Slide, he: Slide | None) -> Looks:

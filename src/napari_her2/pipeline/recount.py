@@ -13,7 +13,7 @@ from napari_her2.cells import (
     CellSettings,
 )
 from napari_her2.errors import CaseError
-from napari_her2.pipeline.doubts import hardly_her2, odd_nucleus_um2, unusual_pattern
+from napari_her2.pipeline.doubts import hardly_her2, unusual_pattern
 from napari_her2.review import ReviewLog, read_cell_verdicts
 from napari_her2.scoring import SummarySettings, apply_rule, load_rule, summarise_cells
 
@@ -113,8 +113,7 @@ def _call(bundle: CaseBundle, summary: CellSummary, cells: CellTable, rule: Any)
     settings = report.provenance.settings
     flags = [flag for flag in report.call.flags if flag not in OF_CELLS]
     flags += ["unusual_pattern"] * unusual_pattern(summary.percent)
-    odd = hardly_her2(summary.percent) or odd_nucleus_um2(cells.nucleus_area_um2) > 0
-    flags += ["out_of_distribution"] * bool(odd)
+    flags += ["out_of_distribution"] * hardly_her2(summary.percent)
     evidence = summary.evidence(
         false_faint_percent=FALSE_FAINT_PERCENT,
         false_faint_upper_percent=FALSE_FAINT_UPPER_PERCENT,

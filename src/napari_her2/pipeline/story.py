@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_her2.events import Notice
@@ -15,6 +16,7 @@ from napari_her2.pipeline.gate import Gate
 from napari_her2.pipeline.pair import check_slides
 from napari_her2.pipeline.pixels import segment_tumour
 from napari_her2.pipeline.run import open_run
+from napari_her2.pipeline.sizing import hold_size
 from napari_her2.pipeline.steps import (
     align,
     find_tissues,
@@ -74,13 +76,14 @@ def score_case(request: CaseRequest) -> Steps[Report]:
         cells = counted.cells
         patches = yield from look_at_patches(run, gate, cells, tissue.get("he"))
         pixels = yield from segment_tumour(run, gate)
+        looks = replace(looks, size=(yield from hold_size(run, gate, cells, stain)))
         second = yield from look_beside(run, gate, cells, stain)
         beside = Beside(pixels=pixels, opinions=opinions(run, second, patches["ihc"], pixels))
         stress = yield from stress_test(run, gate, cells, stain)
         verdict = judge(run, cells, patches["ihc"], gate, looks, beside)
         areas_mm2 = yield from write_evidence(run, gate, counted, patches, verdict)
         found = Findings(
-            gate=gate, stain=stain, cells=cells, patches=patches, pixels=pixels, verdict=verdict,
+            gate=gate, stain=stain, cells=cells, patches=patches, pixels=pixels, verdict=verdict, looks=looks,
             areas_mm2=areas_mm2, edits=counted.edits, stress=stress,
         )  # fmt: skip
         report = make_report(run, found)

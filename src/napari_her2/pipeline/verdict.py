@@ -16,7 +16,7 @@ from napari_her2.cells import (
 )
 from napari_her2.pipeline.agreeing import Standing
 from napari_her2.pipeline.beside import standing_of
-from napari_her2.pipeline.doubts import doubt_of_size, hardly_her2, odd_nucleus_um2, unusual_pattern
+from napari_her2.pipeline.doubts import hardly_her2, unusual_pattern
 from napari_her2.pipeline.patches import patch_counts
 from napari_her2.pipeline.scorers import GATING, model_doubts, scorer_scores
 from napari_her2.scoring import (
@@ -123,7 +123,7 @@ def judge(
         false_faint_percent=FALSE_FAINT_PERCENT,
         false_faint_upper_percent=FALSE_FAINT_UPPER_PERCENT,
         control_adequate=adequate,
-        flags=(*looks.flags, *_flags(run, gate, summary, cells)),
+        flags=(*looks.flags, *_flags(run, gate, summary, cells), *(looks.size.flags if looks.size else ())),
     )
     call = apply_rule(
         counts,
@@ -135,7 +135,7 @@ def judge(
     )
     empty = gate.tissue.reason and f"{run.ihc.name}: {gate.tissue.reason}"
     call = _as_far_as_seen(run, call, gate, empty or looks.reason)
-    doubt = doubt_of_size(cells.nucleus_area_um2, run.ihc.um_per_px)
+    doubt = () if looks.size is None else looks.size.words
     call = replace(call, reason=" ".join([call.reason, *doubt]))
     scores = scorer_scores(run, call, summary, patches, beside.pixels)
     standing = standing_of(run, call, summary, beside.opinions)
@@ -178,7 +178,7 @@ def _flags(run: Run, gate: Gate, summary: CellSummary, cells: CellTable) -> tupl
         "needs_review": doubtful,
         "coarse_pixels": not separates_faint(run.ihc),
         "unusual_pattern": unusual_pattern(summary.percent),
-        "out_of_distribution": hardly_her2(summary.percent) or odd_nucleus_um2(cells.nucleus_area_um2) > 0,
+        "out_of_distribution": hardly_her2(summary.percent),
     }
     return tuple(flag for flag, holds in found.items() if holds)
 

@@ -10,6 +10,7 @@ from napari_her2.tissue.pieces import find_pieces, propose_roles
 from napari_her2.tissue.qc import TissueQc, tissue_qc
 from napari_her2.tissue.raster import CLASSICAL, PERSON, TumourRaster, tumour_from_polygons
 from napari_her2.tissue.rgb import tissue_from_rgb
+from napari_her2.tissue.ruler import SizeCheck, check_size
 from napari_her2.tissue.tumour import tumour_region
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "TISSUE_LABELS",
     "Piece",
     "Role",
+    "SizeCheck",
     "TissueMask",
     "TissueQc",
     "TumourRaster",
+    "check_size",
     "find_pieces",
     "find_tissue",
     "mean_dab",
