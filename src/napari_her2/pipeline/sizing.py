@@ -103,7 +103,7 @@ def _at_size(run: Run, gate: Gate, stain: TileStain, factor: float) -> Steps[tup
     mask = _sample(gate.tissue)
     resized = replace(mask, um_per_px=mask.um_per_px * factor, slide_um_per_px=mask.slide_um_per_px * factor)
     settings = replace(run.cell_settings, threads=run.own_threads)
-    with open_slide(run.ihc.path, um_per_px=um_per_px) as slide:
+    with open_slide(run.ihc.path, um_per_px=um_per_px, white=run.ihc.background) as slide:
         cells = yield from quiet(detect_cells(slide, mask=resized, settings=settings, stain=stain))
     inside = mask.at(cells.points_px) == TISSUE_LABELS["tissue"]
     cells = apply_gate(cells.select(inside), gate)
