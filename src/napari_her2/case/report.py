@@ -241,7 +241,7 @@ class UnreadStain(_Value):
 
 
 class SizeCall(_Value):
-    """The score on a sample of the tissue if pixels had this size; null is not scorable."""
+    """The score if pixels had this size; null is not scorable."""
 
     um_per_px: float
     score: Score | None

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from napari_her2.scoring.guideline import Rule
     from napari_her2.vocabulary import Score
 
-__all__ = ["CHANGES", "Change", "Mark", "called_again", "changed", "stress_test"]
+__all__ = ["CHANGES", "Change", "Mark", "called_again", "called_under", "changed", "stress_test"]
 
 STAGE: Final = "stress"
 SMALL_MM2: Final = 0.5
@@ -103,25 +103,30 @@ def stress_test(run: Run, gate: Gate, cells: CellTable, stain: TileStain | None)
         return ()
 
     def work() -> Steps[tuple[Mark, ...]]:
-        return (yield from _tested(run, gate, cells, stain))
+        marks = yield from called_under(run, gate, cells, stain, CHANGES)
+        whole = _counted(run, cells, cells.evaluable)
+        spared = _counted(run, cells, cells.evaluable & _sound(gate, cells))
+        return (*marks, Mark(SPARE, called_again(whole, whole, spared, rule, run.plan["min_cells"])))
 
     facts = run.plan.facts("rule", "min_cells") | {"said": run.said.key}
     return (yield from run.stage(STAGE, work, needs=("cell_table",), **facts))
 
 
-def _tested(run: Run, gate: Gate, cells: CellTable, stain: TileStain) -> Steps[tuple[Mark, ...]]:
+def called_under(
+    run: Run, gate: Gate, cells: CellTable, stain: TileStain, changes: Sequence[Change]
+) -> Steps[tuple[Mark, ...]]:
+    """Call the case again under each of some changes, by a sample of its fields."""
     rule, least = load_rule(run.plan["rule"]), run.plan["min_cells"]
     whole, inside = _counted(run, cells, cells.evaluable), gate.inside()
     fields = _fields(run, cells)
-    yield Progress(STAGE, 0, len(CHANGES) + 1, "calls")
+    yield Progress(STAGE, 0, len(changes) + 1, "calls")
     before = yield from _measured(run, (gate, inside), fields, (stain, Change(what="")))
     marks = []
-    for done, change in enumerate(CHANGES, start=2):
+    for done, change in enumerate(changes, start=2):
         after = yield from _measured(run, (gate, inside), fields, (stain, change))
         marks.append(Mark(change.what, called_again(whole, before, after, rule, least)))
-        yield Progress(STAGE, done, len(CHANGES) + 1, "calls")
-    spared = _counted(run, cells, cells.evaluable & _sound(gate, cells))
-    return (*marks, Mark(SPARE, called_again(whole, whole, spared, rule, least)))
+        yield Progress(STAGE, done, len(changes) + 1, "calls")
+    return tuple(marks)
 
 
 def called_again(

@@ -135,7 +135,7 @@ def judge(
     )
     empty = gate.tissue.reason and f"{run.ihc.name}: {gate.tissue.reason}"
     call = _as_far_as_seen(run, call, gate, empty or looks.reason)
-    doubt = () if looks.size is None else looks.size.words
+    doubt = () if looks.size is None else looks.size.words(call.score)
     call = replace(call, reason=" ".join([call.reason, *doubt]))
     scores = scorer_scores(run, call, summary, patches, beside.pixels)
     standing = standing_of(run, call, summary, beside.opinions)
