@@ -190,3 +190,23 @@ def test_flags_and_controls_are_carried() -> None:
     few = apply_rule({"complete_intense": 50, "none": 40}, evidence=evidence)
     assert few.flags == ("no_tumour_gate", "control_inadequate", "heterogeneous")
     assert apply_rule({"none": 500}, evidence=Evidence(control_adequate=True)).flags == ()
+
+
+@pytest.mark.parametrize(
+    ("percent", "other", "low", "high"),
+    [(11, "2+", 0.3, 0.5), (15, "2+", 0.03, 0.2), (9, "3+", 0.3, 0.5), (7, "3+", 0.05, 0.25)],
+)
+def test_a_near_cut_off_is_no_certainty_however_many_cells(
+    percent: int, other: str, low: float, high: float
+) -> None:
+    counts = {"complete_intense": 10_000 * percent, "complete_weak_moderate": 300_000, "none": 100_000}
+    counts["none"] = 1_000_000 - sum(counts.values()) + counts["none"]
+    measured = apply_rule(counts, evidence=Evidence(engine_bias_points=0.5))
+    assert low < measured.alternatives[other] < high
+    assert sum(measured.alternatives.values()) == pytest.approx(1)
+    assert max(measured.alternatives, key=measured.alternatives.__getitem__) == measured.score
+
+
+def test_far_from_every_cut_off_the_call_is_alone() -> None:
+    far = {"complete_intense": 60_000, "none": 40_000}
+    assert apply_rule(far, evidence=Evidence(engine_bias_points=0.5)).alternatives == {"3+": 1.0}

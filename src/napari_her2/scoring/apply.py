@@ -14,6 +14,7 @@ from napari_her2.scoring.decide import PathEntry, Table, deciding, holding, path
 from napari_her2.scoring.guideline import DEFAULT_RULE, Rule
 from napari_her2.scoring.intervals import multinomial_draws, percent_interval, shifted
 from napari_her2.scoring.ish import Ish, her2_status
+from napari_her2.scoring.nearness import across, softened
 from napari_her2.scoring.rule_files import load_rule
 from napari_her2.vocabulary import FLAGS, SCORES
 
@@ -273,10 +274,16 @@ def _unresolved(case: _Case, category: Category, ends: list[tuple[float, float]]
 
 
 def _alternatives(case: _Case, index: int, draws: tuple[Table, ...]) -> dict[str, float]:
-    """Share of each score over the resamples that are less sure of the call; the call is one of them."""
+    """Share of each score over the resamples that are less sure of the call; the call is one of them.
+
+    Where an engine measured the counts, a cut-off that is near has its part, whatever sampling says.
+    """
     called = verdict(case.rule, index)[0]
     shares = [_shares(case, called, table) for table in draws]
-    return min(shares, key=lambda share: share[called])
+    least = min(shares, key=lambda share: share[called])
+    if not case.evidence.engine_bias_points:
+        return least
+    return softened(least, across(case.rule, case.table(), index), called)
 
 
 def _shares(case: _Case, called: str, draws: Table) -> dict[str, float]:
