@@ -111,6 +111,15 @@ def test_glass_that_falls_off_towards_the_corners_is_still_glass():
     assert find_white(picture.round().astype(np.uint8)).rgb == pytest.approx((244, 242, 240), abs=6)
 
 
+@pytest.mark.parametrize(("glass", "expected"), [(247, 247), (255, 255)])
+def test_flat_places_in_tissue_are_no_glass_beside_much_that_has_no_noise(glass, expected):
+    rng = np.random.default_rng(4)
+    rgb = np.full((400, 400, 3), glass, np.uint8)
+    rgb[100:300, 100:300] = rng.integers(120, 200, (200, 200, 1))
+    rgb[120:180, 120:180] = np.clip(rng.normal(233, 1, (60, 60, 1)), 0, 255).astype(np.uint8)
+    assert find_white(rgb).rgb == (expected,) * 3
+
+
 def test_compressed_glass_without_any_noise_is_still_glass():
     picture = with_tissue(np.full((300, 300, 3), (238, 240, 241), np.uint8), (150, 90, 130), 0.5)
     assert find_white(picture) == White((238.0, 240.0, 241.0), "glass")

@@ -19,7 +19,7 @@ from napari_her2.cells.nuclei import Nuclei, merge_seeds, peaks_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["with_lattice_cells"]
+__all__ = ["lines_of", "with_lattice_cells"]
 
 LINE_UM: Final = (0.4, 1.5)
 WEAK_LINE: Final = 0.5
@@ -64,7 +64,7 @@ def with_lattice_cells(
         The given ones, then those of holes: discs in ``labels``, without measurements (NaN).
     """
     blue, brown = planes
-    lines = _lines(brown, um_per_px, weak_od)
+    lines = lines_of(brown, um_per_px, weak_od)
     if not lines.any():
         return nuclei
     seeds = _seeds(lines, um_per_px)
@@ -72,11 +72,26 @@ def with_lattice_cells(
     return _added(nuclei, _unread(nuclei, lines, seeds, um_per_px), um_per_px)
 
 
-def _lines(brown: NDArray[np.float32], um_per_px: float, weak_od: float) -> NDArray[np.bool_]:
+def lines_of(
+    brown: NDArray[np.float32], um_per_px: float, weak_od: float, *, strict: bool = False
+) -> NDArray[np.bool_]:
+    """Pixels that look like lines of DAB, or are dense with it.
+
+    Parameters
+    ----------
+    brown : float32 ndarray of shape (rows, cols)
+        DAB, log10 OD.
+    um_per_px : float
+    weak_od : float
+        Height of a weak membrane on this slide, log10 OD.
+    strict : bool
+        Ask for a weak membrane's whole height; half of it links the lattice where it is thin.
+    """
     import cv2
 
     fine, broad = (cv2.GaussianBlur(brown, (0, 0), sigma / um_per_px) for sigma in LINE_UM)
-    return np.asarray((fine - broad > WEAK_LINE * weak_od) | (fine > SATURATED_OD))
+    share = 1.0 if strict else WEAK_LINE
+    return np.asarray((fine - broad > share * weak_od) | (fine > SATURATED_OD))
 
 
 def _seeds(lines: NDArray[np.bool_], um_per_px: float) -> NDArray[np.int64]:

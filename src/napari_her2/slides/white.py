@@ -38,6 +38,7 @@ MAX_BRIGHTER: Final = 0.02  # of the picture: nothing that is wider than a brigh
 SATURATED: Final = 254
 MAX_SATURATED: Final = 0.01  # of the picture, where its glass is darker
 STILL_FRACTION: Final = 0.005
+LEAST_BESIDE: Final = 0.3  # of what has no noise: a few flat places beside it are tissue, and it is the glass
 RIM_PX: Final = 19  # padding is at least that wide, and its rim no glass
 NEAR: Final = 4  # grey levels about a peak that belong to it
 
@@ -105,8 +106,11 @@ def find_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -
     """
     opaque = np.ones(rgb.shape[:2], np.bool_) if alpha is None else alpha == 255
     still = _still(rgb)
-    found = _glass(rgb, still | _near(_wide(still), RIM_PX) | ~opaque)
-    return _of_still(rgb, still & opaque) if found is None else White(found, "glass")
+    found, share = _glass(rgb, still | _near(_wide(still), RIM_PX) | ~opaque)
+    bright = still & opaque & (rgb.min(axis=2) >= MIN_BRIGHTNESS)
+    if found is None or share < LEAST_BESIDE * bright.mean():
+        return _of_still(rgb, still & opaque)
+    return White(found, "glass")
 
 
 def _still(rgb: NDArray[np.uint8]) -> Mask:
@@ -136,12 +140,12 @@ def _of_still(rgb: NDArray[np.uint8], still: Mask) -> White:
     return White((red, green, blue), "glass")
 
 
-def _glass(rgb: NDArray[np.uint8], still: Mask) -> Rgb | None:
-
+def _glass(rgb: NDArray[np.uint8], still: Mask) -> tuple[Rgb | None, float]:
+    """Colour of the glass, and its share of the picture."""
     grey = rgb.mean(axis=2, dtype=np.float32)
     level, flat = _flat(rgb, grey, still)
     if np.count_nonzero(flat) < MIN_FRACTION * flat.size:
-        return None
+        return None, 0.0
     scanned = ~_near(still, WIDE_PX)
     if flat.mean() > MOSTLY_GLASS:
         scanned &= ~flat
@@ -149,8 +153,8 @@ def _glass(rgb: NDArray[np.uint8], still: Mask) -> Rgb | None:
         if not _outshone(peak, rgb, grey, scanned):
             near = flat & (np.abs(level - peak) <= NEAR)
             red, green, blue = (float(v) for v in np.median(rgb[near], axis=0))
-            return red, green, blue
-    return None
+            return (red, green, blue), float(near.mean())
+    return None, 0.0
 
 
 def _outshone(peak: int, rgb: NDArray[np.uint8], grey: NDArray[np.float32], scanned: Mask) -> bool:
