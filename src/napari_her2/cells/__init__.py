@@ -8,6 +8,7 @@ from napari_her2.cells.detect import detect_cells, separates_faint, slide_stain
 from napari_her2.cells.keeping import TileKeeper
 from napari_her2.cells.settings import COARSEST_FAINT_UM_PER_PX, COARSEST_UM_PER_PX, CellSettings
 from napari_her2.cells.table import CellTable
+from napari_her2.cells.unread import Unread, find_unread
 
 __all__ = [
     "COARSEST_FAINT_UM_PER_PX",
@@ -18,8 +19,10 @@ __all__ = [
     "CellSettings",
     "CellTable",
     "TileKeeper",
+    "Unread",
     "calibrate",
     "detect_cells",
+    "find_unread",
     "separates_faint",
     "slide_stain",
 ]

@@ -21,8 +21,8 @@ from napari_her2.vocabulary import EXCLUDED_REASONS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_her2.cells.planes import TileStain
     from napari_her2.cells.plan import WorkLevel
+    from napari_her2.cells.planes import TileStain
     from napari_her2.cells.settings import CellSettings
     from napari_her2.cells.table import CellTable
     from napari_her2.slides import Slide
@@ -75,9 +75,11 @@ def find_unread(
         With all reasons why cells do not count.
     """
     work = work_level(slide)
+    weak_od = settings.at(work.um_per_px).weak_od / stain.scale
     total = np.zeros(3)
     for box in _squares(slide, work, mask):
-        total += _of_square(slide, work, stain, settings.at(work.um_per_px), box, mask, cells)
+        lines, points = _lines_of(slide, work, stain, box, weak_od)
+        total += _unread(lines, points, mask, cells) * (nucleus_scale(work.um_per_px) * work.um_per_px) ** 2
     unread, lined, tissue = total
     return Unread(
         share=float(unread / lined) if lined else 0.0,
@@ -102,34 +104,31 @@ def _squares(slide: Slide, work: WorkLevel, mask: TissueMask) -> list[Box]:
     return [kept[i] for i in np.sort(chosen)]
 
 
-def _of_square(
-    slide: Slide,
-    work: WorkLevel,
-    stain: TileStain,
-    settings: CellSettings,
-    box: Box,
-    mask: TissueMask,
-    cells: CellTable,
-) -> NDArray[np.float64]:
-    """Unread and all membrane-like stain, and tissue, of one square, µm²."""
+def _lines_of(
+    slide: Slide, work: WorkLevel, stain: TileStain, box: Box, weak_od: float
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which pixels of a square look like membrane, and their centres in level-0 pixels."""
     scale = nucleus_scale(work.um_per_px)
     halo = round(HALO_UM / work.um_per_px) // scale * scale
     size = [-(-n // scale) * scale + 2 * halo for n in (box.height, box.width)]
     wide = Box(box.row - halo, box.col - halo, *size)
     planes = stain_planes(read_work(slide, work, wide), work.um_per_px, stain)
-    um = work.um_per_px * scale
-    lines = lines_of(planes.brown, um, settings.weak_od / stain.scale, strict=True)
-    rows, cols = np.mgrid[: lines.shape[0], : lines.shape[1]]
-    points = np.column_stack(
-        [wide.row + (rows.ravel() + 0.5) * scale, wide.col + (cols.ravel() + 0.5) * scale]
-    )
+    lines = lines_of(planes.brown, work.um_per_px * scale, weak_od, strict=True).ravel()
+    rows, cols = np.indices(planes.brown.shape).reshape(2, -1)
+    points = np.column_stack([wide.row + (rows + 0.5) * scale, wide.col + (cols + 0.5) * scale])
     inner = ((points >= (box.row, box.col)) & (points < (box.row_stop, box.col_stop))).all(axis=1)
-    points *= work.level0_px
-    tissue = inner & (mask.at(points) == 1)
-    lined = np.flatnonzero(tissue & lines.ravel())
-    counted, left_out = _nearness(points[lined], cells, REACH_UM / slide.um_per_px)
+    return lines[inner], points[inner] * work.level0_px
+
+
+def _unread(
+    lines: NDArray[np.bool_], points: NDArray[np.float64], mask: TissueMask, cells: CellTable
+) -> NDArray[np.float64]:
+    """Pixels of unread and of all membrane-like stain, and of tissue."""
+    tissue = mask.at(points) == 1
+    reach_px = REACH_UM / (mask.um_per_px / mask.level0_px)
+    counted, left_out = _nearness(points[tissue & lines], cells, reach_px)
     ours = counted | ~left_out
-    return np.array([(ours & ~counted).sum(), ours.sum(), tissue.sum()]) * um**2
+    return np.array([(ours & ~counted).sum(), ours.sum(), tissue.sum()], np.float64)
 
 
 def _nearness(

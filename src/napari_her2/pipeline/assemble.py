@@ -13,6 +13,7 @@ from napari_her2 import __version__
 from napari_her2.case import Report
 from napari_her2.cells import CellSettings
 from napari_her2.pipeline.engine import ENGINE_VERSION
+from napari_her2.pipeline.limits import unread_qc
 from napari_her2.pipeline.patches import UNSURE, patch_counts
 from napari_her2.pipeline.scorers import agreements
 from napari_her2.pipeline.signatures import last_signature
@@ -122,6 +123,7 @@ def make_report(run: Run, found: Findings) -> Report:
             "qc": {
                 **tissue_qc(found.gate.tissue),
                 "stain_drift": _drift(found.stain),
+                "unread_stain": unread_qc(found.verdict.unread),
                 "white": white_qc(run.plan.slides),
                 **_size(found),
             },

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from napari_her2.cells import CellTable, detect_cells, slide_stain
+from napari_her2.cells import CellTable, detect_cells, find_unread, slide_stain
 from napari_her2.events import Progress, StageDone
+from napari_her2.pipeline.gate import pieces_of
 from napari_her2.tissue import TISSUE_LABELS
 
 if TYPE_CHECKING:
     from napari_her2.case import StageStore
-    from napari_her2.cells import CellSettings
+    from napari_her2.cells import CellSettings, Unread
     from napari_her2.cells.planes import TileStain
     from napari_her2.cells.tile import Measured
     from napari_her2.events import Steps
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from napari_her2.pipeline.run import Run
     from napari_her2.tissue import TissueMask
 
-__all__ = ["find_cells", "measure_stain", "quiet"]
+__all__ = ["find_cells", "measure_stain", "measure_unread", "quiet"]
 
 T = TypeVar("T")
 
@@ -92,6 +93,15 @@ def find_cells(run: Run, gate: Gate, stain: TileStain | None) -> Steps[CellTable
     upstream = ("cells", "mapping", "tumour") if gate.tumour is not None else ("cells",)
     facts = run.plan.facts("roi", "pieces") | ({"said": run.said.where} if run.said.where else {})
     return (yield from run.stage("cell_table", work, needs=upstream, **facts))
+
+
+def measure_unread(run: Run, gate: Gate, stain: TileStain | None, cells: CellTable) -> Steps[Unread | None]:
+    """Measure the stain that no counted cell explains; None where the IHC shows no tissue."""
+    if stain is None:
+        return None
+    yield Progress("unread", 0, 1, "squares")
+    labels = np.where(gate.wanted() & ~pieces_of(gate.tissue, "control"), gate.tissue.labels, 0)
+    return find_unread(run.ihc, stain, run.cell_settings, replace(gate.tissue, labels=labels), cells)
 
 
 def _facts(settings: CellSettings) -> dict[str, object]:

@@ -14,6 +14,7 @@ from napari_her2.cells import (
 )
 from napari_her2.errors import CaseError
 from napari_her2.pipeline.doubts import hardly_her2, unusual_pattern
+from napari_her2.pipeline.limits import as_flagged
 from napari_her2.review import ReviewLog, read_cell_verdicts
 from napari_her2.scoring import SummarySettings, apply_rule, load_rule, summarise_cells
 
@@ -134,7 +135,7 @@ def _call(bundle: CaseBundle, summary: CellSummary, cells: CellTable, rule: Any)
             call, score=None, category="not_scorable", her2_status="indeterminate", alternatives={},
             reason=f"not scorable: pixels of {ihc.um_per_px:.2f} µm are too coarse to tell 0 from 1+.",
         )  # fmt: skip
-    return call
+    return as_flagged(call)
 
 
 def _controls_adequate(bundle: CaseBundle) -> bool | None:

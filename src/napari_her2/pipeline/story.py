@@ -11,7 +11,7 @@ from napari_her2.pipeline.beside import look_beside, opinions
 from napari_her2.pipeline.calibrating import set_thresholds
 from napari_her2.pipeline.correcting import correct_cells
 from napari_her2.pipeline.deliver import deliver, write_evidence
-from napari_her2.pipeline.finding import find_cells, measure_stain
+from napari_her2.pipeline.finding import find_cells, measure_stain, measure_unread
 from napari_her2.pipeline.gate import Gate
 from napari_her2.pipeline.pair import check_slides
 from napari_her2.pipeline.pixels import segment_tumour
@@ -78,7 +78,8 @@ def score_case(request: CaseRequest) -> Steps[Report]:
         pixels = yield from segment_tumour(run, gate)
         looks = replace(looks, size=(yield from hold_size(run, gate, cells, stain)))
         second = yield from look_beside(run, gate, cells, stain)
-        beside = Beside(pixels=pixels, opinions=opinions(run, second, patches["ihc"], pixels))
+        unread = yield from measure_unread(run, gate, stain, cells)
+        beside = Beside(unread=unread, pixels=pixels, opinions=opinions(run, second, patches["ihc"], pixels))
         stress = yield from stress_test(run, gate, cells, stain)
         verdict = judge(run, cells, patches["ihc"], gate, looks, beside)
         areas_mm2 = yield from write_evidence(run, gate, counted, patches, verdict)

@@ -17,6 +17,7 @@ from napari_her2.cells import (
 from napari_her2.pipeline.agreeing import Standing
 from napari_her2.pipeline.beside import standing_of
 from napari_her2.pipeline.doubts import hardly_her2, unusual_pattern
+from napari_her2.pipeline.limits import near_intense, resolved
 from napari_her2.pipeline.patches import patch_counts
 from napari_her2.pipeline.scorers import GATING, model_doubts, scorer_scores
 from napari_her2.scoring import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_her2.case import PatchTable
-    from napari_her2.cells import CellTable
+    from napari_her2.cells import CellTable, Unread
     from napari_her2.pipeline.agreeing import Opinion
     from napari_her2.pipeline.gate import Gate
     from napari_her2.pipeline.pair import Looks
@@ -64,6 +65,8 @@ class Verdict:
         Of cells, patches and pixels, where models judged the whole area.
     standing : Standing
         Whether those who looked beside the cells confirm the call.
+    unread : Unread or None
+        Stain that no counted cell explains.
     """
 
     call: Call
@@ -71,6 +74,7 @@ class Verdict:
     controls: tuple[ControlResult, ...] = ()
     scores: Mapping[str, Score | None] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
+    unread: Unread | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,10 +87,13 @@ class Beside:
         What the segmentation of the whole area found.
     opinions : tuple of Opinion
         Of patches and pixels.
+    unread : Unread or None
+        Stain that no counted cell explains; it may withhold a call.
     """
 
     pixels: PixelsFound | None = None
     opinions: tuple[Opinion, ...] = ()
+    unread: Unread | None = None
 
 
 def judge(
@@ -135,12 +142,15 @@ def judge(
     )
     empty = gate.tissue.reason and f"{run.ihc.name}: {gate.tissue.reason}"
     call = _as_far_as_seen(run, call, gate, empty or looks.reason)
+    call = resolved(call, beside.unread if rule.counted != "patches" else None, controls)
     doubt = () if looks.size is None else looks.size.words(call.score)
     call = replace(call, reason=" ".join([call.reason, *doubt]))
     scores = scorer_scores(run, call, summary, patches, beside.pixels)
     standing = standing_of(run, call, summary, beside.opinions)
     call = _with_models(run, call, standing)
-    return Verdict(call=call, summary=summary, controls=controls, scores=scores, standing=standing)
+    return Verdict(
+        call=call, summary=summary, controls=controls, scores=scores, standing=standing, unread=beside.unread
+    )
 
 
 def _with_models(run: Run, call: Call, standing: Standing) -> Call:
@@ -178,6 +188,7 @@ def _flags(run: Run, gate: Gate, summary: CellSummary, cells: CellTable) -> tupl
         "needs_review": doubtful,
         "coarse_pixels": not separates_faint(run.ihc),
         "unusual_pattern": unusual_pattern(summary.percent),
+        "intensity_uncalibrated": not run.plan["calibrate"] and near_intense(cells, run.cell_settings),
         "out_of_distribution": hardly_her2(summary.percent),
     }
     return tuple(flag for flag, holds in found.items() if holds)
