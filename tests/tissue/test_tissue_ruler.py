@@ -72,6 +72,12 @@ def test_detail_is_not_told_from_blank_fields_or_from_coarse_pixels() -> None:
         (0.175, -0.4, 0.5, True, "nuclei and fine structure"),
         (0.35, 0.5, -0.5, True, "nuclei and fine structure"),
         (0.25, 0.1, -0.35, False, "nuclei and fine structure"),  # blurred
+        (0.25, 0.5, -0.13, False, "nuclei and fine structure"),  # a field of large nuclei
+        (0.5, -0.34, -0.96, False, "nuclei"),  # optics that end earlier, true size
+        (0.35, -0.62, -0.01, True, "nuclei"),  # the same, too small
+        (0.96, 0.52, -1.57, True, "nuclei"),  # the same, too large
+        (0.25, 0.56, -1.22, False, "none"),  # blurred
+        (0.175, -0.16, 0.47, True, "fine structure"),
         (0.175, None, 0.5, True, "fine structure"),
         (0.35, None, -0.5, True, "fine structure"),
         (0.25, None, -0.6, False, "none"),  # blurred, and no nuclei to tell that from a wrong size
@@ -87,6 +93,21 @@ def test_decision(
     if found.suggested_um is not None:
         low, high = found.suggested_um
         assert (low <= stated_um <= high) or doubtful
+
+
+@pytest.mark.parametrize(
+    ("name", "true_um"), [("CMU-1-Small-Region.svs", 0.499), ("HE_example-0.50um.tif", 0.5)]
+)
+def test_true_sizes_of_other_scanners_fit(name: str, true_um: float) -> None:
+    """Their optics end detail earlier than those of the cores."""
+    path = CORES.parent.parent / "slides" / name
+    if not path.exists():
+        pytest.skip("the slides of ../shared/data are not here")
+    seen = []
+    for factor in (0.7, 1.0):
+        with open_slide(path, um_per_px=true_um * factor) as slide:
+            seen.append(check_size(slide, find_tissue(slide)).doubtful)
+    assert seen == [True, False]
 
 
 @pytest.mark.parametrize("name", ["0_ccb6", "2_0123", "3_a1f1"])

@@ -252,7 +252,7 @@ class PixelSize(_Value):
 
     stated_um: float
     suggested_um: tuple[float, float] | None
-    ruler: Literal["nuclei and fine structure", "fine structure", "none"]
+    ruler: Literal["nuclei and fine structure", "nuclei", "fine structure", "none"]
     calls: tuple[SizeCall, ...] = ()
 
 

@@ -4,7 +4,9 @@ Two rulers lie in every section. Small round dark nuclei, most of them of lympho
 across: their diameters are compared with those of real cores (``ruler.json``). And the fine structure
 ends where an objective's aperture ends it (:mod:`napari_her2.tissue.sharpness`). A size stated too small
 makes nuclei small and detail too fine to be true; one stated too large does the opposite, while blur
-alone never makes nuclei larger: the difference of the two is what tells.
+alone never makes nuclei larger: the difference of the two is what tells. Where the two contradict each
+other, the optics are not those of the cores or the picture is blurred, and nuclei tell alone, within
+wider limits.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ruler", "SizeCheck", "check_size", "doubt", "measure"]
 
-Ruler = Literal["nuclei and fine structure", "fine structure", "none"]
+Ruler = Literal["nuclei and fine structure", "nuclei", "fine structure", "none"]
 
 FIELD_UM: Final = 256.0
 FIELDS: Final = 12
@@ -58,16 +60,16 @@ FIT: Final = 0.945
 """Least overlap (Bhattacharyya) with the usual nuclei at the best size; below, they are no ruler."""
 
 DETAIL_PER_UM: Final = 0.9
-TOO_FINE: Final = 0.24
-"""In octaves above the usual detail: finer than glass shows."""
-TOO_COARSE: Final = -0.42
 SHARP_PX: Final = (0.18, 0.27)
 """Cycles per pixel at which optics, neither blur nor pixels, end the detail: a size that is too large is
 only told from a picture as sharp as that."""
-TOO_LARGE: Final = 0.3
-TOO_SMALL: Final = -0.34
-SPREAD: Final = 0.25
-"""Half of the suggested range, in octaves: how far rulers of true sizes lie from the usual."""
+APART: Final = 0.55
+"""In octaves: rulers that differ by more are of other optics or of a blurred picture, and nuclei decide."""
+BOTH: Final = (0.34, 0.34)
+"""Octaves by which true sizes may seem too small and too large, by both rulers in the mean."""
+NUCLEI: Final = (0.44, 0.44)
+FINE: Final = (0.24, 0.42)
+"""By fine structure alone; nothing on glass is finer than the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,22 +200,29 @@ def doubt(stated_um: float, nuclei: float | None, detail: float | None) -> SizeC
         return SizeCheck(stated_um=stated_um, suggested_um=None, ruler="none", doubtful=False)
     per_px = DETAIL_PER_UM * 2**detail * stated_um
     if nuclei is None:
-        too_coarse = detail < TOO_COARSE and SHARP_PX[0] <= per_px <= SHARP_PX[1]
-        if detail <= TOO_COARSE and not too_coarse:  # blurred, or coarse pixels: it tells nothing
-            return doubt(stated_um, None, None)
-        return _check(stated_um, -detail, "fine structure", detail > TOO_FINE or too_coarse)
+        if -detail >= FINE[1] and not SHARP_PX[0] <= per_px <= SHARP_PX[1]:
+            return doubt(stated_um, None, None)  # blurred, or coarse pixels: it tells nothing
+        return _check(stated_um, -detail, "fine structure", FINE)
     larger = (nuclei - detail) / 2
-    too_large = larger > TOO_LARGE and per_px >= SHARP_PX[0]
-    doubtful = detail > TOO_FINE or larger < TOO_SMALL or too_large
-    return _check(stated_um, larger, "nuclei and fine structure", doubtful)
+    if detail > FINE[0] and larger >= -BOTH[0]:
+        return _check(stated_um, -detail, "fine structure", FINE)
+    agree = abs(nuclei + detail) <= APART
+    found = (
+        _check(stated_um, larger, "nuclei and fine structure", BOTH)
+        if agree
+        else _check(stated_um, nuclei, "nuclei", NUCLEI)
+    )
+    blurred = per_px < SHARP_PX[0] and (larger if agree else nuclei) > 0
+    return doubt(stated_um, None, None) if blurred and found.doubtful else found
 
 
-def _check(stated_um: float, larger: float, ruler: Ruler, doubtful: bool) -> SizeCheck:
-    middle = stated_um / 2**larger
-    low, high = middle / 2**SPREAD, middle * 2**SPREAD
+def _check(stated_um: float, larger: float, ruler: Ruler, allowed: tuple[float, float]) -> SizeCheck:
+    """Doubt a size that seems too small or too large by more octaves than true ones do."""
+    below, above = allowed
+    ends = (stated_um / 2 ** (larger + below), stated_um / 2 ** (larger - above))
     return SizeCheck(
         stated_um=stated_um,
-        suggested_um=(round(min(low, high), 3), round(max(low, high), 3)),
+        suggested_um=(round(ends[0], 3), round(ends[1], 3)),
         ruler=ruler,
-        doubtful=doubtful,
+        doubtful=not -below <= larger <= above,
     )
