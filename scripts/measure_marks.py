@@ -13,13 +13,16 @@ import json
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from cell_marks import (
     FIGURES,
     MATCH_UM,
+    Crop,
     Judged,
     Marks,
     confusion,
@@ -38,6 +41,9 @@ from napari_her2.events import drain
 from napari_her2.pipeline import CaseRequest, Wishes, score_case
 from napari_her2.vocabulary import CELL_CLASSES, EXCLUDED_REASONS
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 ROOT = Path(__file__).resolve().parent.parent
 MARKED = ROOT / "tests" / "cases" / "real"
 STRENGTHS = ("none", "faint", "moderate", "intense")
@@ -51,17 +57,56 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="cores, by the first six letters of their names")
     parser.add_argument("--json", type=Path, help="write all figures there, too")
     options = parser.parse_args()
+    marked = cells_of_cores(options.data, options.engine, options.only)
+    report(*summed(marked), options.json)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MarkedCore:
+    """A core with its marked crops, the marks on them, and the cells that the program finds."""
+
+    file: str
+    crops: tuple[Crop, ...]
+    marks: Marks
+    cells: CellTable
+
+
+def cells_of_cores(
+    data: Path,
+    engine: str,
+    only: Sequence[str] | None = None,
+    known: Mapping[str, CellTable] | None = None,
+) -> list[MarkedCore]:
+    """Score the cores that have marks; ``only`` names some by the first six letters.
+
+    What stands in ``known``, by the file's name, is not scored again.
+    """
     crops, marks = read_crops(MARKED / "cell_crops.csv"), read_marks(MARKED / "cell_marks.csv")
+    found = []
+    for file in sorted({crop.file for crop in crops if not only or crop.file[:6] in only}):
+        if not (data / CORES / file).exists():
+            print(f"{file[:6]}: not under {data.name}", file=sys.stderr)
+            continue
+        own = tuple(crop for crop in crops if crop.file == file)
+        said = marks.select(np.isin(marks.crop, [crop.name for crop in own]))
+        cells = (known or {}).get(file)
+        if cells is None:
+            cells = found_on(data / CORES / file, engine)
+        found.append(MarkedCore(file=file, crops=own, marks=said, cells=cells))
+    return found
+
+
+def summed(marked: Sequence[MarkedCore]) -> tuple[dict[str, Judged], Counter[str]]:
+    """Judge each core's cells, and count why epithelium that was found does not count."""
     parts: dict[str, Judged] = {}
     reasons: Counter[str] = Counter()
-    for file in sorted({crop.file for crop in crops if not options.only or crop.file[:6] in options.only}):
-        cells = found_on(options.data / CORES / file, options.engine)
-        of_file = [crop for crop in crops if crop.file == file]
-        own = {crop.name: marks.select(marks.crop == crop.name) for crop in of_file}
-        parts[file[:6]] = Judged.concat([judge(crop, own[crop.name], cells, CORE_UM) for crop in of_file])
-        for crop in of_file:
-            reasons += why_dropped(own[crop.name], cells)
-    report(parts, reasons, options.json)
+    for core in marked:
+        own = {crop.name: core.marks.select(core.marks.crop == crop.name) for crop in core.crops}
+        judged = [judge(crop, own[crop.name], core.cells, CORE_UM) for crop in core.crops]
+        parts[core.file[:6]] = Judged.concat(judged)
+        for crop in core.crops:
+            reasons += why_dropped(own[crop.name], core.cells)
+    return parts, reasons
 
 
 def found_on(path: Path, engine: str) -> CellTable:

@@ -8,6 +8,9 @@ fields     450 µm squares cut from them by a seeded rule, truth: the core's (we
 mosaics    a 3+ field above weaker ones: never silently lower
 proxies    fields rescaled, re-compressed, on other whites, with a camera's tone curve
 sober      other real IHC and H&E: no truth, the program must stay sober
+marks      cells marked by eye on the cores; cut points carried from cores to marked cells and back
+registration  pairs of H&E and IHC with landmarks by experts
+sizes      cores at 0.7 and 1.4 times their pixel size: noticed or not
 
 Nothing is kept between runs. Images that are not there are named on stderr and left out.
 """
@@ -24,10 +27,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from real_measures import marks, registration, sizes
 from real_overlays import draw_overlay
 from real_pictures import Picture, cores, fields, mosaics, sober
 from real_proxies import proxies
+from scipy.stats import beta
 
+from napari_her2.case import read_case
 from napari_her2.errors import Her2Error
 from napari_her2.events import drain
 from napari_her2.pipeline import CaseRequest, Wishes, score_case
@@ -55,6 +62,7 @@ class Row:
     agreement: str
     others: dict[str, str]
     flips: tuple[str, ...]
+    stressed: bool
     reason: str
     seconds: float
 
@@ -73,15 +81,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", choices=list(GROUPS), default=list(GROUPS))
+    parser.add_argument("--only", nargs="+", choices=[*GROUPS, *MEASURES], default=[*GROUPS, *MEASURES])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--engine", help="classical, transformer, …; the program's default where left out")
     parser.add_argument("--stress", action="store_true", help="test every call under changes of the picture")
     parser.add_argument("--json", type=Path, help="write all rows there, too")
     parser.add_argument("--overlays", type=Path, help="write tissue and cells on each picture as PNG there")
     options = parser.parse_args()
+    options.cells = {}  # of cores, so that marks need not score them again
     kept: list[dict[str, Any]] = []
     for group in options.only:
+        if group in MEASURES:
+            print(f"\n## {group.capitalize()}\n", flush=True)
+            MEASURES[group](options)
+            continue
         with tempfile.TemporaryDirectory() as folder:
             rows = measured(group, options, Path(folder))
         print(f"\n## {group.capitalize()}\n\n{table(rows)}\n\n{figures(rows)}", flush=True)
@@ -98,6 +111,8 @@ def measured(group: str, options: argparse.Namespace, work: Path) -> list[Row]:
     rows = []
     for picture in pictures:
         row, case = scored(picture, options, work)
+        if group == "cores" and row.cells:
+            options.cells[picture.path.name] = read_case(case).cells()
         if options.overlays is not None:
             draw_overlay(picture, case, options.overlays)
         rows.append(row)
@@ -128,6 +143,7 @@ def scored(picture: Picture, options: argparse.Namespace, work: Path) -> tuple[R
         agreement=checked.get("state", "not_checked"),
         others={name: score for name, score in scorers.items() if name != "cells"},
         flips=tuple(trial["what"] for trial in report.get("stress") or () if trial["score"] != call["score"]),
+        stressed=bool(report.get("stress")),
         reason=call["reason"],
         seconds=perf_counter() - began,
     )
@@ -137,7 +153,7 @@ def scored(picture: Picture, options: argparse.Namespace, work: Path) -> tuple[R
 def _refused(picture: Picture, why: str, seconds: float) -> Row:
     return Row(
         picture=picture, score=REFUSED, cells=0, percent={}, flags=(), agreement="not_checked", others={},
-        flips=(), reason=why, seconds=seconds,
+        flips=(), stressed=False, reason=why, seconds=seconds,
     )  # fmt: skip
 
 
@@ -182,10 +198,12 @@ def figures(rows: Sequence[Row]) -> str:
     silent = [f"{row.picture.name} ({row.picture.truth} called {row.score})" for row in wrong if row.silent]
     lines = [
         f"{len(counted)} with truth: {len(right)} exact, {sum(s <= 1 for s in steps)} within one class, "
-        f"quadratic kappa {kappa(pairs):.2f} (no answer counts as farthest).",
+        f"quadratic kappa {kappa(pairs):.2f}{interval(counted)} (no answer counts as farthest).",
         f"Wrong and silent (no flag, no scorer that disagrees): {len(silent)}"
         + (f": {'; '.join(silent)}." if silent else "."),
         f"Scorers disagree on {_share(right, 'disagree')} right and {_share(wrong, 'disagree')} wrong calls.",
+        *_agreeing(right, wrong),
+        *_flips(right, wrong),
         *_flag_rates(right, wrong),
     ]
     return "\n".join(f"- {text}" for text in lines)
@@ -199,6 +217,26 @@ def _steps(truth: str, score: str) -> int:
 
 def _share(rows: Sequence[Row], state: str) -> str:
     return f"{sum(row.agreement == state for row in rows)} of {len(rows)}"
+
+
+def _agreeing(right: Sequence[Row], wrong: Sequence[Row]) -> list[str]:
+    """Calls that the other scorers confirm although they are wrong, with an upper 95 % bound."""
+    sure, missed = (sum(row.agreement == "agree" for row in rows) for rows in (right, wrong))
+    if not sure + missed:
+        return []
+    bound = float(beta.ppf(0.95, missed + 1, sure)) if sure else 1.0
+    return [
+        f"Agreed and wrong: {missed} of {sure + missed} agreed calls ({100 * bound:.0f} % at most, 95 %, "
+        "as if pictures were independent)."
+    ]
+
+
+def _flips(right: Sequence[Row], wrong: Sequence[Row]) -> list[str]:
+    tested = [[row for row in rows if row.stressed] for rows in (right, wrong)]
+    if not any(tested):
+        return []
+    on = [f"{sum(bool(row.flips) for row in rows)} of {len(rows)}" for rows in tested]
+    return [f"The stress test flips {on[0]} right and {on[1]} wrong calls."]
 
 
 def _flag_rates(right: Sequence[Row], wrong: Sequence[Row]) -> list[str]:
@@ -222,6 +260,23 @@ def kappa(pairs: Sequence[tuple[str, str]]) -> float:
     return 1 - seen / chance if chance else float("nan")
 
 
+def interval(rows: Sequence[Row], draws: int = 1000) -> str:
+    """95 % of the kappas of drawn cores, each with all its pictures."""
+    of_core: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        of_core.setdefault(row.picture.name[:6], []).append((row.picture.truth, row.score))
+    rng, groups = np.random.default_rng(0), list(of_core.values())
+    drawn = [
+        kappa([pair for k in rng.integers(len(groups), size=len(groups)) for pair in groups[k]])
+        for _ in range(draws)
+    ]
+    known = [value for value in drawn if not np.isnan(value)]
+    if len(groups) < 3 or not known:
+        return ""
+    low, high = np.percentile(known, (2.5, 97.5))
+    return f" ({low:.2f} to {high:.2f} by cores)"
+
+
 def plain(row: Row) -> dict[str, Any]:
     values = asdict(row)
     values["picture"]["path"] = row.picture.path.name
@@ -235,6 +290,7 @@ GROUPS = {
     "proxies": proxies,
     "sober": sober,
 }
+MEASURES = {"marks": marks, "registration": registration, "sizes": sizes}
 
 if __name__ == "__main__":
     main()
