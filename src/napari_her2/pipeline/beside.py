@@ -48,8 +48,11 @@ PER_MM2: Final = {"stain_model": 45.0, "segment_model": 1.0}
 LIMITS: Final = {"stain_model": (48, 200), "segment_model": (4, 8)}
 """Fewest and most; 200 patches of L keep its call in 99.6 % of draws."""
 LEAST_INSIDE: Final = 0.5
+"""Of a brown patch without cells that must lie in the area that counts."""
 LEAST_CELLS: Final = 3
 """Evaluable cells from which a patch shows tumour."""
+LEAST_JUDGED: Final = {"stain_model": 5, "segment_model": 1}
+"""From fewer patches a model has no answer."""
 UNREAD_OD: Final = 0.2
 """Mean DAB from which a patch without cells is looked at too: there may be tumour that nobody counted."""
 OVERVIEW_PX: Final = 2048
@@ -120,7 +123,7 @@ def _places(
     dab_od = _dab_of(run, grid, stain)
     enough = votes.sum(axis=1) >= LEAST_CELLS
     share = grid.mean_of(inside.astype(np.float32), gate.tissue.level0_px)
-    chosen = np.flatnonzero((share >= LEAST_INSIDE) & (enough | (dab_od >= UNREAD_OD)))
+    chosen = np.flatnonzero(enough | ((share >= LEAST_INSIDE) & (dab_od >= UNREAD_OD)))
     best = len(SCORES) - 1 - votes[:, ::-1].argmax(axis=1)
     return _Places(grid, grid.cells[chosen], dab_od[chosen], np.where(enough, best, -1)[chosen])
 
@@ -169,7 +172,7 @@ def _opinion(run: Run, setting: str, places: _Places, drawn: Drawn, found: NDArr
     return opinion_of(
         NAMES[setting],
         shares,
-        drawn.number if total.sum() else 0,
+        drawn.number if total.sum() and len(drawn.index) >= LEAST_JUDGED[setting] else 0,
         percent_rule(run.plan["rule"]),
         looked=None if looked is None else round(looked, 4),
         places=tuple((round(float(x), 1), round(float(y), 1)) for y, x in centres),
