@@ -65,7 +65,7 @@ SHARP_PX: Final = (0.18, 0.27)
 only told from a picture as sharp as that."""
 APART: Final = 0.55
 """In octaves: rulers that differ by more are of other optics or of a blurred picture, and nuclei decide."""
-BOTH: Final = (0.34, 0.34)
+BOTH: Final = (0.34, 0.33)
 """Octaves by which true sizes may seem too small and too large, by both rulers in the mean."""
 NUCLEI: Final = (0.44, 0.44)
 FINE: Final = (0.24, 0.42)
