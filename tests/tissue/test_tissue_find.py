@@ -11,6 +11,7 @@ from napari_her2.slides import open_slide
 from napari_her2.tissue import TISSUE_LABELS, find_tissue, mean_dab, tissue_from_rgb, tissue_qc
 from napari_her2.tissue.find import raster_step, read_raster
 from napari_her2.tissue.focus import sharpness
+from napari_her2.tissue.structure import read_structure, structure_of
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,10 @@ def test_strips_do_not_show(page, as_slide):
             read_raster(slide, 2) == cv2.resize(rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         ).all()
         mask = find_tissue(slide)
-        assert (mask.labels == tissue_from_rgb(read_raster(slide, 2), 8.0, slide.white)).all()
+        structure = read_structure(slide, 2)
+        whole = structure_of(rgb, 4.0, slide.white, 2)
+        np.testing.assert_allclose(structure.energy, whole.energy, atol=1e-4)
+        assert (mask.labels == tissue_from_rgb(read_raster(slide, 2), 8.0, slide.white, structure)).all()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +146,7 @@ def test_brown_pieces_are_told_from_blue_ones(page, as_slide):
     [
         ("slides/CMU-1-Small-Region.svs", None, 0.6, 0.75, 1),
         ("slides/tcga-cr-7395-no-mpp.svs", 0.5, 2.3, 2.7, 1),
-        ("slides/kidney-ihc.tif", 0.5, 0.001, 0.003, 1),
+        ("slides/kidney-ihc.tif", 8.0, 0.29, 0.32, 1),
         ("slides/crc-ihc-8.tif", 3.0, 24.0, 34.0, None),
     ],
 )

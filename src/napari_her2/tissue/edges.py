@@ -24,6 +24,9 @@ _AROUND_UM: Final = 800.0
 _SIDE_UM: Final = 100.0
 _SMALL_UM: Final = 4000.0
 """Smaller pictures show no border of the glass."""
+_BEYOND_UM: Final = 3000.0
+"""The edge of the glass is nearer than this to the side of the picture."""
+_MOST_OF_SIDE: Final = 0.7
 _DIRECTIONS: Final = 24
 _LONGEST_KERNEL_PX: Final = 41
 
@@ -87,7 +90,26 @@ def find_edges(seen: Evidence) -> Mask:
     grey = (seen.dense > 0.09) & (seen.chroma < 0.09 * seen.total + 0.01)
     window = min(seen.pixels(_AROUND_UM, 9), min(grey.shape) // 2) | 1
     contrast = grey & (seen.dense > 2.0 * box_mean(seen.dense, window) + 0.05)
-    return _widened(_lines(contrast, seen), grey, seen) | _bands(grey, seen)
+    lines = _widened(_lines(contrast, seen), grey, seen)
+    return lines | _beyond(lines, seen) | _bands(grey, seen)
+
+
+def _beyond(lines: Mask, seen: Evidence) -> Mask:
+    """Find what lies between a side of the picture and a line along most of it, the edge of the glass."""
+    found = np.zeros_like(lines)
+    if min(lines.shape) < seen.pixels(_SMALL_UM):
+        return found
+    for k in range(4):
+        side = np.rot90(lines, k)[: seen.pixels(_BEYOND_UM)]
+        there = side.any(axis=0)
+        if there.mean() > _MOST_OF_SIDE:
+            deepest = len(side) - 1 - side[::-1].argmax(axis=0)
+            usual = float(np.median(deepest[there]))
+            depth = np.where(there, np.minimum(deepest, usual + seen.pixels(_SIDE_UM)), usual)
+            outside = np.zeros_like(lines if k % 2 == 0 else lines.T)
+            outside[: len(side)] = np.arange(len(side))[:, None] <= depth
+            found |= np.rot90(outside, -k)
+    return found
 
 
 def _widened(lines: Mask, grey: Mask, seen: Evidence) -> Mask:

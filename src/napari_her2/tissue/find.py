@@ -11,6 +11,7 @@ from napari_her2.tissue.focus import look
 from napari_her2.tissue.mask import TISSUE_LABELS, TissueMask
 from napari_her2.tissue.pieces import find_pieces
 from napari_her2.tissue.rgb import tissue_from_rgb
+from napari_her2.tissue.structure import read_structure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +47,7 @@ def find_tissue(slide: Slide, *, um_per_px: float = 8.0) -> TissueMask:
     step = raster_step(slide.shape, slide.um_per_px, um_per_px)
     rgb = read_raster(slide, step)
     raster_um = step * slide.um_per_px
-    labels = tissue_from_rgb(rgb, raster_um, slide.white)
+    labels = tissue_from_rgb(rgb, raster_um, slide.white, read_structure(slide, step))
     focus = look(slide, labels == TISSUE_LABELS["tissue"], step)
     labels[focus.blurred] = TISSUE_LABELS["blur"]
     present = np.isin(labels, [TISSUE_LABELS[name] for name in ("tissue", "fold", "blur")])

@@ -9,6 +9,7 @@ import numpy as np
 from napari_her2.geometry import Box
 from napari_her2.tissue.find import raster_step, read_raster
 from napari_her2.tissue.rgb import tissue_from_rgb
+from napari_her2.tissue.structure import read_structure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,10 @@ def off_glass(slide: Slide, boxes: Sequence[Box]) -> NDArray[np.bool_]:
     top, left = (max(int(n) - pad, 0) for n in low)
     bottom, right = (min(int(n) + pad, side) for n, side in zip(high, slide.shape, strict=True))
     around = Box(top, left, bottom - top, right - left)
-    seen = tissue_from_rgb(read_raster(slide, step, around), step * slide.um_per_px, slide.white) > 0
+    structure = read_structure(slide, step, around)
+    seen = (
+        tissue_from_rgb(read_raster(slide, step, around), step * slide.um_per_px, slide.white, structure) > 0
+    )
     row, col = around.row // step, around.col // step
     return np.array(
         [

@@ -12,11 +12,13 @@ from napari_her2.tissue.evidence import box_mean, keep_large, measure
 from napari_her2.tissue.folds import find_folds
 from napari_her2.tissue.mask import TISSUE_LABELS
 from napari_her2.tissue.pen import find_pen
+from napari_her2.tissue.structure import find_fine, structure_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_her2.tissue.evidence import Evidence
+    from napari_her2.tissue.structure import Structure
 
     Mask = NDArray[np.bool_]
 
@@ -26,6 +28,10 @@ _SPECK_UM2: Final = 15_000.0
 """Tissue below this (120 µm square) is debris."""
 _HOLE_UM2: Final = 5_000.0
 """Holes below this (a lumen, a fat cell, a torn spot) belong to the tissue."""
+_CRUMB_UM2: Final = 400.0
+"""What is smaller is no piece, whatever lies near."""
+_APART_UM: Final = 40.0
+"""Pieces that are nearer to each other are judged together."""
 _TINTED_SHARE: Final = 0.1
 _GREY_UM2: Final = 40_000.0
 _AMONG_UM: Final = 300.0
@@ -33,7 +39,10 @@ _AMONG_UM: Final = 300.0
 
 
 def tissue_from_rgb(
-    rgb: NDArray[np.uint8], um_per_px: float, white: tuple[float, float, float]
+    rgb: NDArray[np.uint8],
+    um_per_px: float,
+    white: tuple[float, float, float],
+    structure: Structure | None = None,
 ) -> NDArray[np.uint8]:
     """Label a picture: background, tissue, pen, fold, edge (blur needs a finer look).
 
@@ -43,6 +52,8 @@ def tissue_from_rgb(
     um_per_px : float
     white : (red, green, blue)
         Background light, 0..255.
+    structure : Structure, optional
+        Looked for on the picture itself if not given.
 
     Returns
     -------
@@ -54,7 +65,11 @@ def tissue_from_rgb(
     seen = measure(_without(rgb, black | blank, white), um_per_px, white)
     lines = find_edges(seen)
     pen, edge = find_pen(seen) & ~lines, lines | black
-    tissue = _cleaned(_stained(seen) & ~_margin(pen | edge, seen), seen) & ~pen & ~edge & ~blank
+    if structure is None:
+        structure = structure_of(rgb, um_per_px, white)
+    fine = find_fine(seen, structure, black | blank)
+    found = (_stained(seen) | fine) & ~_margin(pen | edge, seen)
+    tissue = _cleaned(found, seen) & ~pen & ~edge & ~blank
     labels = np.zeros(tissue.shape, np.uint8)
     labels[tissue] = TISSUE_LABELS["tissue"]
     labels[find_folds(seen, tissue, ihc=guess_stain(rgb[::3, ::3], white) == "ihc")] = TISSUE_LABELS["fold"]
@@ -80,8 +95,9 @@ def _stained(seen: Evidence) -> Mask:
     tinted = np.maximum(seen.chroma, seen.mottle - 3 * speckle) > 0.05 * seen.total + 0.004
     pale = ((seen.chroma > colour) | (seen.dense > dark)) & textured & tinted
     coloured = (seen.chroma > 0.10) & (seen.chroma > 0.07 * seen.total)
-    sure = pale | coloured | ((seen.dense > 0.25) & (seen.chroma > 0.05 * seen.total)) | _grey(seen)
-    rough_grey = (seen.dense > 1.7 * dark) & textured & (seen.texture > 0.035)
+    smooth = (seen.dense > 0.12) & (seen.chroma > np.maximum(0.12 * seen.total, colour))
+    sure = pale | coloured | smooth | ((seen.dense > 0.25) & (seen.chroma > 0.05 * seen.total)) | _grey(seen)
+    rough_grey = (seen.dense > 1.7 * dark) & textured & (seen.texture > 0.035) & _no_line(seen)
     sure = _with_neighbours(sure, rough_grey)
     window = min(seen.pixels(_AMONG_UM, 5), max(min(sure.shape) // 2, 3)) | 1
     among = (seen.dense > dark) & (box_mean(sure.astype(np.float32), window) > 0.5)
@@ -104,10 +120,16 @@ def _grey(seen: Evidence) -> Mask:
     """Grey tissue (muscle in an unstained section): dense, rough and neither a line nor a speck."""
     import cv2
 
-    mask = (seen.dense > 0.15) & (seen.texture > 0.03) & (seen.texture < 0.8 * seen.dense + 0.05)
+    mask = (seen.dense > 0.15) & (seen.texture > 0.03) & _no_line(seen)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(min(seen.pixels(80.0), 31) | 1, 3),) * 2)
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0
     return keep_large(opened, seen.area_px(_GREY_UM2, 9))
+
+
+def _no_line(seen: Evidence) -> Mask:
+    """Leave out thin dark lines and specks, as the rim of a bubble."""
+    wide: Mask = seen.texture < 0.8 * seen.dense + 0.05
+    return wide
 
 
 def _background(seen: Evidence) -> tuple[float, float, float]:
@@ -115,8 +137,8 @@ def _background(seen: Evidence) -> tuple[float, float, float]:
     glass = (seen.dense < 0.05) & (seen.chroma < 0.05)
     if np.count_nonzero(glass) < 100:
         return 0.0, 0.0, 0.0
-    planes = seen.chroma, seen.texture, seen.mottle
-    colour, texture, mottle = (float(np.median(plane[glass])) for plane in planes)
+    planes = (seen.chroma, 0.01), (seen.texture, 0.02), (seen.mottle, 0.01)  # no glass has more
+    colour, texture, mottle = (min(float(np.median(plane[glass])), most) for plane, most in planes)
     return colour, texture, mottle
 
 
@@ -137,4 +159,18 @@ def _cleaned(mask: Mask, seen: Evidence) -> Mask:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(size, 3),) * 2)
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0
     filled = ~keep_large(~closed, seen.area_px(_HOLE_UM2, 2))
-    return keep_large(filled, min(seen.area_px(_SPECK_UM2, 3), max(mask.size // 200, 3)))
+    least = min(seen.area_px(_SPECK_UM2, 3), max(mask.size // 100, 3))
+    large = keep_large(filled, min(seen.area_px(_CRUMB_UM2), least))
+    return _keep_groups(large, least, 2 * seen.pixels(_APART_UM / 2) + 1)
+
+
+def _keep_groups(mask: Mask, least_px: int, apart_px: int) -> Mask:
+    """Drop what is small together with all that lies near: crumbs, but not the walls of a lung."""
+    import cv2
+
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((apart_px, apart_px), np.uint8))
+    _, labels = cv2.connectedComponents(near, connectivity=8)
+    keep = np.bincount(labels[mask], minlength=int(labels.max()) + 1) >= least_px
+    keep[0] = False
+    kept: Mask = mask & keep[labels]
+    return kept
