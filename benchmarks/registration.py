@@ -3,6 +3,7 @@
 Run ``python benchmarks/registration.py COMMAND [--data ../shared/data] [--count 60] [--json FILE]``:
 
 pairs      the landmark pairs as they are, both directions
+slides     the same as files, with the program's own tissue: also pale, tinted, half missing
 variants   turned, mirrored, scaled, cropped, pale and warped
 phantoms   known truth, a part missing, any angle
 false      pairs that do not belong together
@@ -18,8 +19,10 @@ import csv
 import json
 import resource
 import sys
+import tempfile
 import time
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,10 +37,14 @@ from napari_her2.mapping import (
     SlideMapping,
     match_patches,
     overlap_weights,
+    register,
     register_images,
     soft_matching,
 )
 from napari_her2.patches import PatchGrid
+from napari_her2.slides import open_slide
+from napari_her2.slides.white import find_white
+from napari_her2.tissue import find_tissue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +52,7 @@ if TYPE_CHECKING:
 PAIRS = {"rat-kidney": ("HE", "PanCytokeratin"), "lung-lesion-1": ("HE", "proSPC")}
 REAL_UM = 5.0
 """Nominal: the landmark pairs are 5 % copies of scans, their pixel size is not stated."""
+SLIDE_UM = 10.0
 PHANTOM_UM = 2.0
 
 
@@ -226,6 +234,63 @@ def pairs(options: argparse.Namespace) -> Iterator[Row]:
         yield measured(reverse(pair))
 
 
+LOOKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "as it is": lambda rgb: rgb,
+    "pale": lambda rgb: _towards(rgb, 0.35),
+    "other scanner": lambda rgb: _graded(rgb, (0.97, 1.02, 1.05), 1.25),
+    "half missing": lambda rgb: _without_right(rgb, 0.5),
+}
+
+
+def _towards(rgb: np.ndarray, contrast: float) -> np.ndarray:
+    """Return the picture nearer to its glass, as of a pale stain."""
+    white = find_white(rgb).rgb
+    return np.clip(white + contrast * (rgb - np.array(white)), 0, 255).round().astype(np.uint8)
+
+
+def _graded(rgb: np.ndarray, tint: tuple[float, ...], gamma: float) -> np.ndarray:
+    return np.clip(255 * (rgb / 255) ** gamma * tint, 0, 255).round().astype(np.uint8)
+
+
+def _without_right(rgb: np.ndarray, share: float) -> np.ndarray:
+    """Return the picture with bare glass and its grain in the place of the right part."""
+    cut = rgb.copy()
+    start = int(rgb.shape[1] * (1 - share))
+    bare = np.random.default_rng(5).normal(find_white(rgb).rgb, 1.0, cut[:, start:].shape)
+    cut[:, start:] = np.clip(bare, 0, 255).round().astype(np.uint8)
+    return cut
+
+
+def slides(options: argparse.Namespace) -> Iterator[Row]:
+    for name in PAIRS:
+        for pair in (landmark_pair(options.data, name), reverse(landmark_pair(options.data, name))):
+            for look, change in LOOKS.items():
+                kept = pair.ihc_px[:, 1] < (0.48 * pair.ihc.shape[1] if look == "half missing" else np.inf)
+                changed = replace(
+                    pair, name=f"{pair.name}, {look}", ihc=change(pair.ihc),
+                    he_px=pair.he_px[kept], ihc_px=pair.ihc_px[kept], um_per_px=SLIDE_UM,
+                )  # fmt: skip
+                yield as_slides(changed)
+
+
+def as_slides(pair: Pair) -> Row:
+    """Register files with the tissue that the program finds on them."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        opened = []
+        for stain, rgb in (("he", pair.he), ("ihc", pair.ihc)):
+            cv2.imwrite(f"{folder}/{stain}.png", rgb[..., ::-1])
+            opened.append(stack.enter_context(open_slide(f"{folder}/{stain}.png", um_per_px=pair.um_per_px)))
+        wall, cpu = time.perf_counter(), time.process_time()
+        steps = register(*opened, *(find_tissue(slide) for slide in opened))
+        try:
+            while True:
+                next(steps)
+        except StopIteration as stop:
+            mapping = stop.value
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        return scored(pair, mapping, wall, cpu)
+
+
 def variants(options: argparse.Namespace) -> Iterator[Row]:
     for seed in range(options.count):
         name = list(PAIRS)[seed % len(PAIRS)]
@@ -300,7 +365,13 @@ def matching(_: argparse.Namespace) -> None:
         print(f"| {name} | {time.process_time() - began:.1f} |")
 
 
-COMMANDS = {"pairs": pairs, "variants": variants, "phantoms": phantoms, "false": false_pairs}
+COMMANDS = {
+    "pairs": pairs,
+    "slides": slides,
+    "variants": variants,
+    "phantoms": phantoms,
+    "false": false_pairs,
+}
 
 
 def table(rows: list[Row]) -> str:
