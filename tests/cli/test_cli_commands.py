@@ -153,7 +153,14 @@ def test_cells_of_a_region(pair: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert len(rows) == found["cells"] > 10
     assert all(300 <= float(row["x"]) < 900 and 200 <= float(row["y"]) < 700 for row in rows)
     assert list(rows[0])[:5] == ["x", "y", "class", "completeness", "intensity_od"]
-    assert list(rows[0])[5:] == ["membrane_width_um", "nucleus_area_um2", "in_tumour", "excluded"]
+    assert list(rows[0])[5:] == [
+        "membrane_width_um",
+        "nucleus_area_um2",
+        "in_tumour",
+        "excluded",
+        "epithelial",
+        "source",
+    ]
 
 
 def test_align_then_map_points_there_and_back(

@@ -116,10 +116,12 @@ def _wishes(bundle: CaseBundle) -> Wishes:
 
 
 def _numbers(report: dict[str, Any]) -> dict[str, Any]:
-    """Return a report without what may differ: times, sources of settings, the words of people."""
+    """Return a report without what may differ: times, sources of settings and of whites, the words of people."""
     source = {k: v for k, v in report["provenance"].items() if k not in _FREE}
     source["settings"] = {k: v["value"] for k, v in source["settings"].items()}
-    return {**{k: v for k, v in report.items() if k not in _PEOPLE}, "provenance": source}
+    whites = report["qc"].get("white") or {}
+    qc = {**report["qc"], "white": {role: found["rgb"] for role, found in whites.items() if found}}
+    return {**{k: v for k, v in report.items() if k not in _PEOPLE}, "provenance": source, "qc": qc}
 
 
 def _differences(place: str, before: Any, now: Any) -> Iterator[str]:

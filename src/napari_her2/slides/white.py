@@ -136,7 +136,10 @@ def _of_still(rgb: NDArray[np.uint8], still: Mask) -> White:
     pixels = pixels[(pixels.mean(axis=1) >= MIN_BRIGHTNESS) & (spread <= MAX_SPREAD)]
     if len(pixels) < STILL_FRACTION * still.size:
         return White(PLAIN_WHITE, "assumed")
-    red, green, blue = (float(v) for v in np.median(pixels, axis=0))
+    level = np.rint(pixels.mean(axis=1)).astype(np.intp)
+    counts = np.bincount(level)
+    glass = np.flatnonzero(counts >= max(MIN_PEAK * counts.max(), 1))[-1]
+    red, green, blue = (float(v) for v in np.median(pixels[np.abs(level - glass) <= NEAR], axis=0))
     return White((red, green, blue), "glass")
 
 
