@@ -116,7 +116,7 @@ def _wishes(bundle: CaseBundle) -> Wishes:
 
 
 def _numbers(report: dict[str, Any]) -> dict[str, Any]:
-    """Return a report without what may differ: times, sources of settings and of whites, the words of people."""
+    """Return a report without what may differ: times, sources of settings and whites, the words of people."""
     source = {k: v for k, v in report["provenance"].items() if k not in _FREE}
     source["settings"] = {k: v["value"] for k, v in source["settings"].items()}
     whites = report["qc"].get("white") or {}
