@@ -192,6 +192,8 @@ class TileLoader:
         return max((i for i, served in enumerate(self._turn) if served == id(pyramid)), default=-1)
 
     def _finished(self, pyramid: Any, key: TileKey, error: BaseException | None, pool: object) -> None:
+        if error is None:  # before the loader may be idle, so that nobody takes the tile for shown
+            self.arrived.emit(pyramid, key)
         with self._lock:
             if pool is self._pool:
                 self._running -= 1
@@ -201,9 +203,7 @@ class TileLoader:
                 if error is not None:
                     wishes.failed.add(key)
             self._pump()
-        if error is None:
-            self.arrived.emit(pyramid, key)
-        elif wishes is not None:
+        if error is not None and wishes is not None:
             self.failed.emit(pyramid, error)
 
 

@@ -167,6 +167,8 @@ class TileRefresher(QObject):
         self.setObjectName(NAME)
         self.loader = loader
         self._dirty: dict[int, _Dirty] = {}
+        self._on_the_way = 0
+        self._lock = threading.Lock()
         self._viewers: list[Any] = []
         self._kept: list[Any] = []
         self._timer = QTimer(self)
@@ -180,10 +182,12 @@ class TileRefresher(QObject):
     @property
     def idle(self) -> bool:
         """Whether every tile that was asked for is on the screen."""
-        return self.loader.idle and not self._dirty
+        return self.loader.idle and not self._on_the_way and not self._dirty
 
     def _on_arrived(self, pyramid: TilePyramid, key: TileKey) -> None:
         """Tell the window; runs on a reading thread."""
+        with self._lock:
+            self._on_the_way += 1
         self._arrived.emit(pyramid, key)
 
     def _on_failed(self, pyramid: TilePyramid, error: BaseException) -> None:
@@ -191,6 +195,8 @@ class TileRefresher(QObject):
         self.failed.emit(pyramid, error)
 
     def _mark(self, pyramid: TilePyramid, key: TileKey) -> None:
+        with self._lock:
+            self._on_the_way -= 1
         overview = key.level == pyramid.last_level
         before = self._dirty.get(id(pyramid))
         self._dirty[id(pyramid)] = _Dirty(pyramid, overview or (before is not None and before.overview))

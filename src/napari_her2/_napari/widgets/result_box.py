@@ -94,7 +94,7 @@ class ResultBox(Section):
         blocks = (
             ("How the guideline decided", self.path),
             ("Tumour cells by class", self.bars),
-            ("Sampling alone: share of redraws with each score", self.alternatives),
+            ("Each score, by sampling alone", self.alternatives),
             ("Beside it: other views of the same staining", self.others),
             ("Please note", self.flags),
             ("Figures", self.facts),

@@ -72,9 +72,9 @@ class SlideRow(QWidget):
         grid.addWidget(name, 0, 0)
         grid.addWidget(self.name, 0, 1)
         grid.addWidget(self.close_button, 0, 2)
-        grid.addWidget(self.facts, 1, 1, 1, 2)
+        grid.addWidget(self.facts, 1, 1)
+        grid.addWidget(self.white_button, 1, 2)
         grid.addWidget(self.size_row, 2, 1, 1, 2)
-        grid.addWidget(self.white_button, 3, 1)
         grid.setColumnStretch(1, 1)
 
     def _size_row(self) -> QWidget:
