@@ -107,7 +107,7 @@ def find_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -
     opaque = np.ones(rgb.shape[:2], np.bool_) if alpha is None else alpha == 255
     still = _still(rgb)
     found, share = _glass(rgb, still | _near(_wide(still), RIM_PX) | ~opaque)
-    bright = still & opaque & (rgb.min(axis=2) >= MIN_BRIGHTNESS)
+    bright = still & opaque & (_least(rgb) >= MIN_BRIGHTNESS)
     if found is None or share < LEAST_BESIDE * bright.mean():
         return _of_still(rgb, still & opaque)
     return White(found, "glass")
@@ -118,8 +118,22 @@ def _still(rgb: NDArray[np.uint8]) -> Mask:
     import cv2
 
     kernel = np.ones((5, 5), np.uint8)
-    same: Mask = (cv2.dilate(rgb, kernel) == cv2.erode(rgb, kernel)).all(axis=2)
+    same: Mask = _most(cv2.dilate(rgb, kernel) - cv2.erode(rgb, kernel)) == 0
     return same
+
+
+def _least(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Smallest channel; numpy reduces short axes slowly."""
+    return np.minimum(np.minimum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
+
+
+def _most(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
+
+
+def _mean(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    total = rgb[..., 0].astype(np.uint16) + rgb[..., 1] + rgb[..., 2]
+    return np.asarray(total / np.float32(3), np.float32)
 
 
 def _wide(mask: Mask) -> Mask:
@@ -131,12 +145,12 @@ def _wide(mask: Mask) -> Mask:
 
 def _of_still(rgb: NDArray[np.uint8], still: Mask) -> White:
     """Glass without any noise, as compression leaves it; pure white says nothing, it may be padding."""
-    pixels = rgb[still & (rgb.min(axis=2) < 255)]
-    spread = pixels.max(axis=1) - pixels.min(axis=1)
-    pixels = pixels[(pixels.mean(axis=1) >= MIN_BRIGHTNESS) & (spread <= MAX_SPREAD)]
+    pixels = rgb[still & (_least(rgb) < 255)]
+    spread = _most(pixels) - _least(pixels)
+    pixels = pixels[(_mean(pixels) >= MIN_BRIGHTNESS) & (spread <= MAX_SPREAD)]
     if len(pixels) < STILL_FRACTION * still.size:
         return White(PLAIN_WHITE, "assumed")
-    level = np.rint(pixels.mean(axis=1)).astype(np.intp)
+    level = np.rint(_mean(pixels)).astype(np.intp)
     counts = np.bincount(level)
     glass = np.flatnonzero(counts >= max(MIN_PEAK * counts.max(), 1))[-1]
     red, green, blue = (float(v) for v in np.median(pixels[np.abs(level - glass) <= NEAR], axis=0))
@@ -145,7 +159,7 @@ def _of_still(rgb: NDArray[np.uint8], still: Mask) -> White:
 
 def _glass(rgb: NDArray[np.uint8], still: Mask) -> tuple[Rgb | None, float]:
     """Colour of the glass, and its share of the picture."""
-    grey = rgb.mean(axis=2, dtype=np.float32)
+    grey = _mean(rgb)
     level, flat = _flat(rgb, grey, still)
     if np.count_nonzero(flat) < MIN_FRACTION * flat.size:
         return None, 0.0
@@ -165,7 +179,7 @@ def _outshone(peak: int, rgb: NDArray[np.uint8], grey: NDArray[np.float32], scan
     import cv2
 
     wide = cv2.blur(grey, (WIDE_PX, WIDE_PX), borderType=cv2.BORDER_REFLECT)
-    saturated = np.mean((rgb.min(axis=2) >= SATURATED) & scanned)
+    saturated = np.mean((_least(rgb) >= SATURATED) & scanned)
     if peak < SATURATED - NEAR and saturated > MAX_SATURATED:
         return True
     return bool(np.mean((wide > peak + BRIGHTER) & scanned) > MAX_BRIGHTER)
@@ -180,7 +194,7 @@ def _flat(rgb: NDArray[np.uint8], grey: NDArray[np.float32], still: Mask) -> tup
     square = cv2.blur(grey * grey, size, borderType=cv2.BORDER_REFLECT)
     rough = np.sqrt(np.maximum(square - level * level, 0))
     colour = cv2.blur(rgb, size, borderType=cv2.BORDER_REFLECT)
-    spread = colour.max(axis=2) - colour.min(axis=2)
+    spread = _most(colour) - _least(colour)
     bright = (level >= MIN_BRIGHTNESS) & (spread <= MAX_SPREAD) & ~still
     if not bright.any():
         return level, bright
