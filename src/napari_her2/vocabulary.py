@@ -5,7 +5,10 @@ They are promises to users (docs/contracts.md); nothing here computes.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "CELL_CLASSES",
@@ -17,6 +20,7 @@ __all__ = [
     "SCORES",
     "CellClass",
     "Score",
+    "ordered_flags",
 ]
 
 Score = Literal["0", "1+", "2+", "3+"]
@@ -83,5 +87,12 @@ FLAGS: Final[tuple[str, ...]] = (
     "intensity_uncalibrated",
     "pixel_size_doubtful",
 )
+
+
+def ordered_flags(flags: Iterable[str]) -> tuple[str, ...]:
+    """Return flags once each, in the order of :data:`FLAGS`; unknown ones last, by name."""
+    found = set(flags)
+    return (*(flag for flag in FLAGS if flag in found), *sorted(found - set(FLAGS)))
+
 
 DISCLAIMER: Final = "For research use only; not for diagnosis."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from napari_her2._napari.layers import ROLE_NAMES
 from napari_her2._napari.session import Message
 from napari_her2.errors import Her2Error
 from napari_her2.geometry import Box
@@ -24,7 +25,6 @@ SIDE_PX: Final = 31
 """Level-0 pixels along the side of the square whose median is taken."""
 CLICK_PX: Final = 4
 """Farther than this on the screen is a drag."""
-NAMES: Final = {"he": "H&E", "ihc": "IHC"}
 
 
 class Pipette:
@@ -47,7 +47,7 @@ class Pipette:
             return
         if on:
             self.session.picking_white = role
-            self.session.message = Message(f"Click bare glass on the {NAMES[role]}.")
+            self.session.message = Message(f"Click bare glass on the {ROLE_NAMES[role]}.")
         else:
             self.session.picking_white = None
             if slide.white is not None:
@@ -80,7 +80,7 @@ class Pipette:
             if white is None
             else "is " + ", ".join(f"{v:.0f}" for v in white.rgb)
         )
-        self.session.message = Message(f"White of the {NAMES[role]} {said}: score to use it.")
+        self.session.message = Message(f"White of the {ROLE_NAMES[role]} {said}: score to use it.")
 
     def _wait(self, *, on: bool) -> None:
         callbacks = self.canvas.viewer.mouse_drag_callbacks

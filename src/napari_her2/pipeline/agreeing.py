@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import numpy as np
-
 from napari_her2.scoring import DEFAULT_RULE, CellCounts, apply_rule, load_rule
+from napari_her2.scoring.intervals import wilson
 from napari_her2.vocabulary import SCORES
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ __all__ = [
     "Standing",
     "agreement_of",
     "agreement_with",
+    "interval_of",
     "opinion_of",
     "percent_rule",
 ]
@@ -113,15 +113,13 @@ def opinion_of(name: str, shares: Mapping[Score, float], number: float, rule: Ru
     score = apply_rule(counts, rule, min_cells=1).score
     least = max(SCORES.index(score), 1) if score is not None else 1
     share = min(sum(shares.get(one, 0.0) for one in SCORES[least:]), 1.0)
-    return Opinion(name=name, score=score, share=round(share, 4), interval=wilson(share, number), **more)
+    return Opinion(name=name, score=score, share=round(share, 4), interval=interval_of(share, number), **more)
 
 
-def wilson(share: float, number: float) -> tuple[float, float]:
-    """95 % interval of a share of so many things."""
-    z2 = 1.959964**2
-    middle = (share + z2 / (2 * number)) / (1 + z2 / number)
-    half = np.sqrt(z2 * (share * (1 - share) / number + z2 / (4 * number**2))) / (1 + z2 / number)
-    return round(max(float(middle - half), 0.0), 4), round(min(float(middle + half), 1.0), 4)
+def interval_of(share: float, number: float) -> tuple[float, float]:
+    """95 % interval of a share of so many things, 0..1."""
+    low, high = wilson(share * number, number)
+    return round(low / 100, 4), round(high / 100, 4)
 
 
 def agreement_of(cells: Opinion, others: Sequence[Opinion], why_not: str = "") -> Standing:

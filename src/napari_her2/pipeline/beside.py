@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_her2.inference import BatchDone, PlanWishes
-from napari_her2.pipeline.agreeing import Opinion, agreement_of, opinion_of, percent_rule, wilson
+from napari_her2.pipeline.agreeing import Opinion, agreement_of, interval_of, opinion_of, percent_rule
 from napari_her2.pipeline.asking import prepare
-from napari_her2.pipeline.patches import patch_counts
+from napari_her2.pipeline.patches import CLASS_OF, patch_counts
 from napari_her2.pipeline.sampling import draw, kinds_of
 from napari_her2.scoring import load_rule
 from napari_her2.stain import optical_density, unmix
-from napari_her2.vocabulary import CELL_CLASSES, SCORES
+from napari_her2.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,6 @@ UNREAD_OD: Final = 0.2
 """Mean DAB from which a patch without cells is looked at too: there may be tumour that nobody counted."""
 OVERVIEW_PX: Final = 2048
 PLACES: Final = 12
-CLASS_OF: Final = np.array([SCORES.index("2+") if n == "unusual" else SCORES.index(n) for n in CELL_CLASSES])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +217,7 @@ def standing_of(run: Run, call: Call, summary: CellSummary, others: tuple[Opinio
         name="cells",
         score=call.score,
         share=round(min(share, 1.0), 4) if known else None,
-        interval=wilson(min(share, 1.0), total) if known else None,
+        interval=interval_of(min(share, 1.0), total) if known else None,
         looked=1.0,
     )
     if load_rule(run.plan["rule"]).counted == "patches":

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_her2.cells import CellTable, detect_cells, find_unread, slide_stain
 from napari_her2.events import Progress, StageDone
-from napari_her2.pipeline.gate import pieces_of
+from napari_her2.pipeline.gate import pieces_of, under
 from napari_her2.tissue import TISSUE_LABELS
 
 if TYPE_CHECKING:
@@ -86,9 +86,7 @@ def find_cells(run: Run, gate: Gate, stain: TileStain | None) -> Steps[CellTable
 
     def work() -> Steps[CellTable]:
         table = yield from quiet(detect_cells(run.ihc, mask=mask, settings=settings, stain=stain, kept=kept))
-        at = np.floor(table.points_px / mask.level0_px).astype(np.intp)
-        row, col = np.minimum(at, np.asarray(wanted.shape) - 1).T
-        return table.select(wanted[row, col])
+        return table.select(under(table.points_px, wanted, mask.level0_px))
 
     upstream = ("cells", "mapping", "tumour") if gate.tumour is not None else ("cells",)
     facts = run.plan.facts("roi", "pieces") | ({"said": run.said.where} if run.said.where else {})

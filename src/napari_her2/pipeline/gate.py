@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_her2.pipeline.corrections import Corrections
     from napari_her2.tissue import TissueMask, TumourRaster
 
-__all__ = ["Gate", "apply_gate"]
+__all__ = ["Gate", "apply_gate", "pieces_of", "under"]
 
 BLOCK_UM: Final = 64.0
 FAR_UM: Final = 1e6
@@ -184,6 +184,12 @@ class Gate:
             return self.roi.depth_um(points_px, self.tissue.slide_um_per_px)
         depth, error = self.depth_at(points_px)
         return depth + error
+
+
+def under(points_px: NDArray[np.float64], raster: NDArray[Any], level0_px: float) -> NDArray[Any]:
+    """Value of a raster under each level-0 point (n, 2) of the slide; the last pixel beyond its end."""
+    row, col = np.minimum(np.floor(points_px / level0_px).astype(np.intp), np.asarray(raster.shape) - 1).T
+    return np.asarray(raster[row, col])
 
 
 def pieces_of(tissue: TissueMask, *roles: str) -> NDArray[np.bool_]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.vocabulary import FLAGS
+from napari_her2.vocabulary import ordered_flags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_her2.cells import CellSettings, CellTable, Unread
-    from napari_her2.scoring import Call, ControlResult
+    from napari_her2.scoring import Call, ControlResult, PathEntry
 
-__all__ = ["as_flagged", "much_unread", "near_intense", "resolved", "unread_qc"]
+__all__ = ["as_flagged", "much_unread", "near_intense", "resolved", "unread_qc", "withheld"]
 
 MOST_UNREAD: Final = 0.5
 """Share of membrane-like stain without a cell. Real cores that are read have 0.17 to 0.22."""
@@ -77,17 +77,27 @@ def resolved(call: Call, unread: Unread | None, controls: Sequence[ControlResult
 def as_flagged(call: Call) -> Call:
     """Withhold what the flags of a call say is open."""
     if "unread_stain" in call.flags and call.score not in ("3+", None):
-        return replace(
-            call, score=None, category="not_scorable", her2_status="indeterminate", alternatives={},
-            reason=f"not scorable: staining that was not read could change the call. {call.reason}",
-            borderline=False, reflex_ish=False,
-        )  # fmt: skip
+        why = f"staining that was not read could change the call. {call.reason}"
+        return withheld(call, why, call.path)
     if "null_ultralow_unresolved" in call.flags and call.category in ("null", "ultralow"):
         return replace(call, category="negative")
     return call
 
 
+def withheld(call: Call, reason: str, path: tuple[PathEntry, ...] = ()) -> Call:
+    """Take the score away; without tissue or HER2 stain no test of the guideline was of any use."""
+    return replace(
+        call,
+        path=path,
+        score=None,
+        category="not_scorable",
+        her2_status="indeterminate",
+        reason=f"not scorable: {reason}",
+        alternatives={},
+        borderline=False,
+        reflex_ish=False,
+    )
+
+
 def _flagged(call: Call, flag: str, reason: str) -> Call:
-    flags: Any = {*call.flags, flag}
-    ordered = (*(name for name in FLAGS if name in flags), *sorted(flags - set(FLAGS)))
-    return replace(call, flags=ordered, reason=reason)
+    return replace(call, flags=ordered_flags((*call.flags, flag)), reason=reason)

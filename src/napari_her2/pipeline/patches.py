@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_her2.tissue import TissueMask, TumourRaster
 
 __all__ = [
+    "CLASS_OF",
     "UNSURE",
     "empty_table",
     "he_patches",
@@ -39,7 +40,7 @@ LEAST_TISSUE: Final = 0.1
 LEAST_CELLS: Final = 5
 """Fewer evaluable cells give an IHC patch no class."""
 UNSURE: Final = "unsure_gate"
-_CLASS_OF: Final = np.array(
+CLASS_OF: Final = np.array(
     [SCORES.index("2+") if name == "unusual" else SCORES.index(name) for name in CELL_CLASSES]
 )
 
@@ -90,7 +91,7 @@ def ihc_patches(
     at = grid.index_of(cells.points_px)
     counted = cells.evaluable
     counts = np.zeros((n, len(SCORES)))
-    np.add.at(counts, (at[counted], _CLASS_OF[cells.class_code[counted]]), 1)
+    np.add.at(counts, (at[counted], CLASS_OF[cells.class_code[counted]]), 1)
     total, tumour = counts.sum(axis=1), np.bincount(at[cells.in_tumour], minlength=n)
     share = np.divide(counts, total[:, None], out=np.full_like(counts, np.nan), where=total[:, None] > 0)
     epithelium = np.divide(tumour, np.bincount(at, minlength=n), out=np.zeros(n), where=tumour > 0)

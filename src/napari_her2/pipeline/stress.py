@@ -17,6 +17,7 @@ from napari_her2.cells import COARSEST_UM_PER_PX, detect_cells
 from napari_her2.events import Progress
 from napari_her2.geometry import Box
 from napari_her2.pipeline.finding import quiet
+from napari_her2.pipeline.gate import under
 from napari_her2.scoring import CellCounts, apply_rule, load_rule
 from napari_her2.slides import open_slide
 from napari_her2.stain import mix, optical_density, transmit, unmix
@@ -204,11 +205,9 @@ def _measured(
             with open_slide(path, um_per_px=um) as slide:
                 seen = replace(stain, white=(red, green, blue))
                 found = yield from quiet(detect_cells(slide, settings=settings, stain=seen))
-            at = np.floor(
-                (found.points_px + np.array((field.row, field.col))) / gate.tissue.level0_px
-            ).astype(np.intp)
-            row, col = np.minimum(at, np.asarray(inside.shape) - 1).T
-            total += _counted(run, found, found.evaluable & inside[row, col])
+            places = found.points_px + np.array((field.row, field.col))
+            counts = under(places, inside, gate.tissue.level0_px)
+            total += _counted(run, found, found.evaluable & counts)
     return total
 
 
@@ -238,9 +237,8 @@ def _sound(gate: Gate, cells: CellTable) -> NDArray[np.bool_]:
     from scipy import ndimage
 
     depth = ndimage.distance_transform_edt(np.pad(gate.tissue.counted, 1))[1:-1, 1:-1]
-    at = np.floor(cells.points_px / gate.tissue.level0_px).astype(np.intp)
-    row, col = np.minimum(at, np.asarray(depth.shape) - 1).T
+    depth_um = under(cells.points_px, depth, gate.tissue.level0_px) * gate.tissue.um_per_px
     areas = cells.nucleus_area_um2
     known = areas[cells.evaluable & np.isfinite(areas)]
     small = areas < CRUSHED * float(np.median(known)) if len(known) else np.zeros(len(areas), bool)
-    return np.asarray((depth[row, col] * gate.tissue.um_per_px >= EDGE_UM) & ~small)
+    return np.asarray((depth_um >= EDGE_UM) & ~small)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from napari_her2.cells import (
 from napari_her2.pipeline.agreeing import Standing
 from napari_her2.pipeline.beside import standing_of
 from napari_her2.pipeline.doubts import hardly_her2, unusual_pattern
-from napari_her2.pipeline.limits import near_intense, resolved
+from napari_her2.pipeline.limits import near_intense, resolved, withheld
 from napari_her2.pipeline.patches import patch_counts
 from napari_her2.pipeline.scorers import GATING, model_doubts, scorer_scores
 from napari_her2.scoring import (
@@ -29,7 +29,7 @@ from napari_her2.scoring import (
     load_rule,
     summarise_cells,
 )
-from napari_her2.vocabulary import EXCLUDED_REASONS, FLAGS
+from napari_her2.vocabulary import EXCLUDED_REASONS, ordered_flags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from napari_her2.vocabulary import Score
 
 __all__ = ["Beside", "Verdict", "judge"]
-
-EPITHELIAL_FROM: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,7 +120,7 @@ def judge(
         intense=cells.intensity_od >= run.cell_settings.intense_od,
         settings=SummarySettings(engine_bias_points=ENGINE_BIAS_POINTS),
     )
-    controls = _controls(cells, gate.tissue)
+    controls = _controls(run, cells, gate.tissue)
     adequate = all(control.adequate for control in controls) if controls else None
     rule = load_rule(run.plan["rule"])
     counts = patch_counts(patches) if rule.counted == "patches" else summary.counts
@@ -161,14 +159,14 @@ def _with_models(run: Run, call: Call, standing: Standing) -> Call:
         "out_of_distribution": GATING in run.asked and run.asked[GATING].unlike,
         "scorers_disagree": standing.state == "disagree",
     }
-    flags = {*call.flags, *(flag for flag, holds in found.items() if holds)}
-    ordered = (*(flag for flag in FLAGS if flag in flags), *sorted(flags - set(FLAGS)))
-    return replace(call, flags=ordered, reason=" ".join([call.reason, *doubts]))
+    flags = ordered_flags((*call.flags, *(flag for flag, holds in found.items() if holds)))
+    return replace(call, flags=flags, reason=" ".join([call.reason, *doubts]))
 
 
-def _controls(cells: CellTable, tissue: TissueMask) -> tuple[ControlResult, ...]:
+def _controls(run: Run, cells: CellTable, tissue: TissueMask) -> tuple[ControlResult, ...]:
     """Score each control piece apart."""
-    chosen = (cells.excluded == EXCLUDED_REASONS.index("control")) & (cells.epithelial >= EPITHELIAL_FROM)
+    epithelial = cells.epithelial >= run.cell_settings.epithelial_from
+    chosen = (cells.excluded == EXCLUDED_REASONS.index("control")) & epithelial
     labels = np.where(chosen, tissue.piece_at(cells.points_px), 0)
     return tuple(
         control_call(
@@ -211,13 +209,13 @@ def _pieces_differ(cells: CellTable, tissue: TissueMask) -> bool:
 def _as_far_as_seen(run: Run, call: Call, gate: Gate, reason: str) -> Call:
     """Withhold what the image cannot tell: 0 from 1+ in coarse pixels, anything without tissue or stain."""
     if reason:
-        return _withheld(call, f"{reason}.")
+        return withheld(call, f"{reason}.")
     if call.score is None and gate.mapping is not None and gate.mapping.needs_review:
         return replace(call, reason=f"{call.reason} The alignment needs review: {gate.mapping.reason}.")
     if call.score not in ("0", "1+") or separates_faint(run.ihc):
         return call
     why = f"pixels of {run.ihc.um_per_px:.2f} µm are too coarse to tell 0 from 1+"
-    return _withheld(call, f"there is no strong staining, and {why}.", _path_to_coarse(run, call))
+    return withheld(call, f"there is no strong staining, and {why}.", _path_to_coarse(run, call))
 
 
 def _path_to_coarse(run: Run, call: Call) -> tuple[PathEntry, ...]:
@@ -230,18 +228,3 @@ def _path_to_coarse(run: Run, call: Call) -> tuple[PathEntry, ...]:
         holds=True,
     )
     return (*(entry for entry in call.path if entry.test in strong), size)
-
-
-def _withheld(call: Call, reason: str, path: tuple[PathEntry, ...] = ()) -> Call:
-    """Take the score away; without tissue or HER2 stain no test of the guideline was of any use."""
-    return replace(
-        call,
-        path=path,
-        score=None,
-        category="not_scorable",
-        her2_status="indeterminate",
-        reason=f"not scorable: {reason}",
-        alternatives={},
-        borderline=False,
-        reflex_ish=False,
-    )

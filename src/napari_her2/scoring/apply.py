@@ -16,10 +16,10 @@ from napari_her2.scoring.intervals import multinomial_draws, percent_interval, s
 from napari_her2.scoring.ish import Ish, her2_status
 from napari_her2.scoring.nearness import across, softened
 from napari_her2.scoring.rule_files import load_rule
-from napari_her2.vocabulary import FLAGS, SCORES
+from napari_her2.vocabulary import SCORES, ordered_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from napari_her2.scoring.guideline import Category, RuleTest, Status
@@ -127,7 +127,7 @@ def _scored(case: _Case, ish: Ish | None) -> Call:
         rule={"name": rule.name, "edition": rule.edition},
         reason=_joined(f"{score} for {_reason(case, table, index, path[-1])}", words) + ".",
         path=path,
-        flags=_ordered((*_found(case, table, index), *_unresolved(case, category, ends))),
+        flags=ordered_flags((*_found(case, table, index), *_unresolved(case, category, ends))),
         borderline=any(_extreme(rule, table, ends, end) != score for end in (0, 1)),
         reflex_ish=score == "2+" and _unsettled(rule, ish),
         alternatives=_alternatives(case, index, draws),
@@ -148,7 +148,7 @@ def _not_scorable(case: _Case, needed: int, ish: Ish | None) -> Call:
         rule={"name": case.rule.name, "edition": case.rule.edition},
         reason=f"Not scorable: {total} evaluable {what} of at least {needed}.",
         path=(entry,),
-        flags=_ordered((*case.evidence.flags, *lost)),
+        flags=ordered_flags((*case.evidence.flags, *lost)),
         ish=ish,
     )
 
@@ -171,11 +171,6 @@ def _reason(case: _Case, table: Table, index: int, last: PathEntry) -> str:
 
 def _joined(first: str, second: str) -> str:
     return f"{first}; {second}" if first and second else first or second
-
-
-def _ordered(flags: Iterable[str]) -> tuple[str, ...]:
-    found = set(flags)
-    return (*(flag for flag in FLAGS if flag in found), *sorted(found - set(FLAGS)))
 
 
 # ------------------------------------------------------------------ flags, status

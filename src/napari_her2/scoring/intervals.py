@@ -19,13 +19,13 @@ _Z95: Final = 1.959963984540054
 _CHUNK: Final = 2_000_000
 
 
-def wilson(part: int, total: int) -> tuple[float, float]:
+def wilson(part: float, total: float) -> tuple[float, float]:
     """95 % interval of a proportion, in percent (Wilson 1927, without continuity correction).
 
     Parameters
     ----------
-    part, total : int
-        ``part`` of ``total`` cells; no cells give (0, 100).
+    part, total : float
+        ``part`` of ``total`` cells, or of as many as a weighted sample is worth; none give (0, 100).
     """
     if total <= 0:
         return 0.0, 100.0
