@@ -31,7 +31,7 @@ CALL_KEYS = {
 
 WISHES = (
     "--seed 7 --size-um 600,500 --rotate -30 --mirror --warp-um 5 --missing 0.1 --shrink 0.05 "
-    "--in-situ 0.2 --control --pen --fold --blur --stain-seed 4 --levels 3"
+    "--in-situ 0.2 --control --pen --fold --blur --stain-seed 4 --levels 3 --fault noise=0.5"
 )
 
 

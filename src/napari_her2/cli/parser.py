@@ -320,6 +320,10 @@ def _phantom(commands: Commands) -> None:
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--levels", type=positive_int, metavar="N", help="sections on each glass, to 4")
     parser.add_argument("--stain-seed", type=whole_number, metavar="N")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="NAME=STRENGTH",
+        help="a fault of real slides, 0 to 1; repeatable",
+    )  # fmt: skip
 
 
 def _align(commands: Commands) -> None:

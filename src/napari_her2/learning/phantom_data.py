@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_her2.learning.patch import CELL_CODES, HE_CODES, UNKNOWN, Patch, truth_of
 from napari_her2.learning.recipe import STAINS
-from napari_her2.phantom import MIX_KEYS, TYPICAL_MIXES, UM_PER_PX, PhantomSpec
+from napari_her2.phantom import MIX_KEYS, TYPICAL_MIXES, UM_PER_PX, Faults, PhantomSpec
+from napari_her2.phantom.faults import stream
 from napari_her2.vocabulary import SCORES
 
 if TYPE_CHECKING:
@@ -48,13 +49,24 @@ def scene_spec(seed: int, split: str, index: int, wishes: Phantoms) -> PhantomSp
     rng = _key(seed, split, index)
     width, height = rng.uniform(*wishes.size_um, 2)
     on = rng.random(6)
+    scene_seed = _far(rng, split)
     return PhantomSpec(
-        seed=_far(rng, split), stain_seed=_far(rng, split), mix=_mix(rng), size_um=(width, height),
+        seed=scene_seed, stain_seed=_far(rng, split), mix=_mix(rng), size_um=(width, height),
         rotate_deg=rng.uniform(0, 360), mirror=bool(on[0] < 0.5), shrink=rng.uniform(0, 0.06),
         in_situ=rng.uniform(0.1, 0.7) if on[1] < wishes.in_situ else 0.0,
         pen=bool(on[2] < wishes.artefacts), fold=bool(on[3] < wishes.artefacts),
         blur=bool(on[4] < wishes.artefacts), control=bool(on[5] < wishes.control),
+        faults=_faults(wishes, scene_seed),
     )  # fmt: skip
+
+
+def _faults(wishes: Phantoms, seed: int) -> Faults:
+    """Strengths of one scene: as given, or drawn between low and high, each from a stream of its own."""
+    strengths = {
+        name: float(stream(seed, f"strength of {name}").uniform(*span)) if isinstance(span, tuple) else span
+        for name, span in wishes.faults.items()
+    }
+    return Faults(**strengths)
 
 
 def _far(rng: np.random.Generator, split: str) -> int:

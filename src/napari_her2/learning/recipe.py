@@ -9,10 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from napari_her2.errors import UsageError
 from napari_her2.models import BLUEPRINTS, Blueprint, blueprint
+from napari_her2.phantom.faults import FAULT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +58,16 @@ STAINS: Final[Mapping[TaskName, Literal["he", "ihc"]]] = {
 }
 """The slide that each of them sees."""
 
+
+def _known_fault(name: str) -> str:
+    if name not in FAULT_NAMES:
+        raise ValueError(f"{name!r} is no fault of a phantom: choose one of {', '.join(FAULT_NAMES)}")
+    return name
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+FaultName = Annotated[str, AfterValidator(_known_fault)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
@@ -73,6 +90,8 @@ class Phantoms(_Facts):
         How often a drawn patch is used (each time augmented anew) before it is dropped for good.
     pool : int
         Blocks that are held at a time.
+    faults : mapping
+        Strength (0 to 1), or low and high of a strength drawn per scene, by name of a fault.
     validation : int
         Patches of validation, from seeds that training never draws.
     """
@@ -84,12 +103,16 @@ class Phantoms(_Facts):
     control: Share = 0.15
     uses: float = Field(default=2.0, ge=1, le=1000)
     pool: int = Field(default=40, ge=1, le=2000)
+    faults: dict[FaultName, Share | tuple[Share, Share]] = Field(default_factory=dict)
     validation: int = Field(default=300, ge=4, le=20_000)
 
     @model_validator(mode="after")
     def _sized(self) -> Self:
         if not 400 <= self.size_um[0] <= self.size_um[1] <= 5000:
             raise ValueError("size_um must be low and high, from 400 to 5000")
+        for name, span in self.faults.items():
+            if isinstance(span, tuple) and span[0] > span[1]:
+                raise ValueError(f"faults: give {name} as low and high, {span[1]:g} and {span[0]:g}")
         return self
 
 

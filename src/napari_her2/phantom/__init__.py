@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_her2.phantom.faults import FAULT_NAMES, Faults, parse_faults
 from napari_her2.phantom.spec import MIX_KEYS, TYPICAL_MIXES, UM_PER_PX, PhantomSpec
 from napari_her2.phantom.truth import PhantomTruth, guideline_score, render_phantom
 
@@ -14,13 +15,16 @@ if TYPE_CHECKING:
     from napari_her2.phantom.scene import PhantomScene
 
 __all__ = [
+    "FAULT_NAMES",
     "MIX_KEYS",
     "TYPICAL_MIXES",
     "UM_PER_PX",
+    "Faults",
     "PhantomScene",
     "PhantomSpec",
     "PhantomTruth",
     "guideline_score",
+    "parse_faults",
     "render_phantom",
 ]
 

@@ -13,6 +13,7 @@ from napari_her2.phantom.glass import TILE, glass_px, lay_out
 from napari_her2.phantom.layout import KINDS, all_carcinoma
 from napari_her2.phantom.noise import chance, drawn
 from napari_her2.phantom.optics import light_for
+from napari_her2.phantom.scanner import faulted
 from napari_her2.phantom.spec import MIX_KEYS, UM_PER_PX
 from napari_her2.phantom.tiles import Tile, TileJob, draw_tile
 from napari_her2.vocabulary import CELL_CLASSES
@@ -43,7 +44,8 @@ class PhantomScene:
         self.spec = spec
         self.glasses: dict[Stain, Glass] = dict(zip(("he", "ihc"), lay_out(spec), strict=True))
         self.lights: dict[Stain, Light] = {
-            stain: light_for(stain, spec.light_seed) for stain in ("he", "ihc")
+            stain: faulted(light_for(stain, spec.light_seed), spec.faults, spec.light_seed)
+            for stain in ("he", "ihc")
         }
 
     @cached_property

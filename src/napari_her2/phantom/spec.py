@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from napari_her2.errors import UsageError
+from napari_her2.phantom.faults import Faults
 from napari_her2.vocabulary import SCORES
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class PhantomSpec:
         Chooses stain vectors, strengths, white point and background; ``seed`` when None.
     levels : int
         Sections of the same tissue on each glass, 1 to 4; the first one counts.
+    faults : Faults
+        Faults of real slides, each with its strength; none by default.
 
     Raises
     ------
@@ -89,6 +92,7 @@ class PhantomSpec:
     blur: bool = False
     stain_seed: int | None = None
     levels: int = 1
+    faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
         _check_size(self.size_um)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_her2.cli.console import Answer, follow
-from napari_her2.phantom import PhantomSpec, render_phantom
+from napari_her2.phantom import PhantomSpec, parse_faults, render_phantom
 from napari_her2.store import read_json, writable_folder
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> Answer:
         for option, field in FIELDS.items()
         if getattr(arguments, option) is not None
     }
-    spec = PhantomSpec(**wishes)
+    spec = PhantomSpec(**wishes, faults=parse_faults(arguments.fault))
     folder = writable_folder(arguments.out)
     follow(render_phantom(spec, folder), quiet=arguments.json)
     truth = read_json(folder / "truth.json")
