@@ -16,6 +16,7 @@ from napari_her2.events import Notice, Progress, drain
 from napari_her2.learning import Recipe, Trained, TrainingFiles, train
 from napari_her2.learning import finish as finishing
 from napari_her2.learning import loop as looping
+from napari_her2.learning.data import phantom_blocks, prepare
 from napari_her2.models import Places, add_model, load_model, read_reference, verify_models
 
 if TYPE_CHECKING:
@@ -164,3 +165,15 @@ def test_a_vit_learns_a_plain_difference(tmp_path: Path, monkeypatch: pytest.Mon
     assert found.spec.reference is not None
     reference = read_reference(found.files.model / found.spec.reference.file)
     assert reference.threshold > 0
+
+
+@pytest.mark.parametrize(("task", "size_px"), [("stain", None), ("segment", 128)])
+def test_the_reference_describes_patches_that_training_drew(task: str, size_px: int | None) -> None:
+    wanted = recipe(task, stages=[{"batch": 4, "size_px": size_px}])
+    data = drain(prepare(wanted))
+    (stage,) = wanted.schedule.stages
+    seen = data.seen(data.source(stage), stage, 0, 6)
+    drawn = [patch.pixels.tobytes() for k in range(2) for patch in phantom_blocks(wanted, "train").patches(k)]
+    assert seen
+    assert all(patch.pixels.tobytes() in drawn for patch in seen)
+    assert len({patch.pixels.tobytes() for patch in seen}) == len(seen)

@@ -203,7 +203,7 @@ def _model(request: PartRequest) -> Iterator[Any]:
     wishes = PlanWishes(region=request.region, overlap=0.0)
     yield Progress(request.part.words, 0, 0, "patches")
     tissue = find_tissue(slide) if request.region is None else None
-    plan = resolve(wishes, slide, spec, device, tissue=tissue)
+    plan = resolve(wishes, slide, spec, device, tissue=tissue, weights_bytes=entry.weights_bytes)
     if tissue is None:
         plan = _without_glass(plan, slide)
     done = request.done(plan.grid.shape)

@@ -80,7 +80,11 @@ class CasePatch:
         return Patch(pixels=pixels, target=truth[0], labels=labels, kind=truth[1], case=self.case)
 
 
-@lru_cache(maxsize=4)
+OPEN_SLIDES: Final = 64
+"""Slides that stay open: steps draw from all cases, and opening a slide costs more than reading a patch."""
+
+
+@lru_cache(maxsize=OPEN_SLIDES)
 def _opened(path: Path, um_per_px: float | None) -> Slide:
     return open_slide(path, um_per_px=um_per_px)
 

@@ -31,6 +31,8 @@ class Standing:
         Index of the stage and the step at which it began.
     seconds : float
         Time used, over all parts of the run.
+    end_s : float
+        Time (s) that the last validation and the reference are expected to take.
     best, best_epoch
         Score of the best validation, and when.
     low : bool
@@ -48,6 +50,7 @@ class Standing:
     stage: int = 0
     stage_start: int = 0
     seconds: float = 0.0
+    end_s: float = 0.0
     best: float | None = None
     best_epoch: int = 0
     low: bool = False

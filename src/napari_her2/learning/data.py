@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from napari_her2.learning.sources import LabelledPatch
 
 __all__ = ["TrainingData", "phantom_patches", "prepare"]
+
+SEEN: Final = 78  # keeps the chance of the reference apart from that of steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +59,28 @@ class TrainingData:
             blocks = phantom_blocks(recipe, "train", stage.size_px)
             pairs.append((phantoms.weight, PhantomSource(blocks, stage.batch, balance)))
         return pairs[0][1] if len(pairs) == 1 else MixedSource([s for _, s in pairs], [w for w, _ in pairs])
+
+    def seen(self, source: PatchSource, stage: Stage, step: int, count: int) -> list[Patch]:
+        """Return up to ``count`` patches, at the model's size, of those that training saw about a step.
+
+        They are in the source's pool already, unless the stage trained at another size.
+
+        Parameters
+        ----------
+        source : PatchSource
+            Of the stage.
+        stage : Stage
+        step : int
+            Of the stage, from 0.
+        count : int
+        """
+        size_px = self.recipe.plan.size_px
+        if (stage.size_px or size_px) != size_px:
+            stage = stage.model_copy(update={"size_px": size_px})
+            source = self.source(stage)
+        rng = np.random.default_rng([self.recipe.seed, SEEN, step])
+        found = source.batch(step, count, rng)
+        return list({hashlib.sha256(patch.pixels.tobytes()).digest(): patch for patch in found}.values())
 
 
 def phantom_blocks(

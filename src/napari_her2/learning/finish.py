@@ -13,7 +13,7 @@ from napari_her2.learning.data import phantom_blocks, phantom_patches
 from napari_her2.models import ReferenceFile, fit_reference, save_weights, write_reference, write_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from napari_her2.learning.recipe import Recipe
     from napari_her2.models import ModelSpec
 
-__all__ = ["finished_model"]
+    Taught = Callable[[int], list[Patch]]
+
+__all__ = ["finished_model", "patches_at_the_end"]
 
 LEAST: Final = 100
 """Held-out patches without which no threshold can be set."""
@@ -33,8 +35,14 @@ REFERENCE: Final = {"classify": (600, 300), "ordinal": (600, 300), "segment": (1
 """Patches that describe the features, and patches of other cases that set the threshold."""
 
 
+def patches_at_the_end(recipe: Recipe, data: TrainingData) -> int:
+    """Return how many patches are asked about after the last step: a validation and the reference."""
+    count, others = REFERENCE[recipe.plan.task]
+    return len(data.validation) + count + others
+
+
 def finished_model(
-    recipe: Recipe, data: TrainingData, engine: Engine, folder: Path, story: dict[str, Any]
+    recipe: Recipe, data: TrainingData, engine: Engine, folder: Path, taught: Taught, story: dict[str, Any]
 ) -> Steps[ModelSpec]:
     """Write the model into a folder that ``models add`` takes.
 
@@ -45,6 +53,8 @@ def finished_model(
     engine : Engine
         Holding the weights to keep as its moving average.
     folder : Path
+    taught : callable
+        ``taught(count)`` gives up to that many patches that the model was trained on.
     story : dict
         Further fields of the spec.
     """
@@ -54,7 +64,9 @@ def finished_model(
     writable_folder(folder)
     weights = folder / f"{recipe.name}.safetensors"
     sha256 = save_weights(engine.ema.module, weights)
-    reference = yield from _reference(recipe, data, engine, folder / f"{recipe.name}.reference.safetensors")
+    described, held_out = _compared(recipe, data, taught)
+    path = folder / f"{recipe.name}.reference.safetensors"
+    reference = yield from _reference(engine, described, held_out, path)
     spec = recipe.plan.spec(
         name=recipe.name, weights=weights.name, sha256=sha256, licence=recipe.licence, reference=reference,
         made_with={name: version(name) for name in ("torch", "timm", "transformers")}, **story,
@@ -64,15 +76,21 @@ def finished_model(
     return spec
 
 
-def _reference(recipe: Recipe, data: TrainingData, engine: Engine, path: Path) -> Steps[ReferenceFile | None]:
+def _compared(recipe: Recipe, data: TrainingData, taught: Taught) -> tuple[list[Patch], list[Patch]]:
+    """Patches the model was trained on, and patches of other cases; phantoms fill up where these are few."""
+    count, others = REFERENCE[recipe.plan.task]
+    held_out = data.validation[:others]
+    if len(held_out) <= LEAST and recipe.data.phantoms is not None:
+        held_out = [
+            *held_out, *phantom_patches(phantom_blocks(recipe, "reference"), others - len(held_out))
+        ]  # fmt: skip
+    return taught(count), held_out
+
+
+def _reference(
+    engine: Engine, described: list[Patch], held_out: list[Patch], path: Path
+) -> Steps[ReferenceFile | None]:
     """Describe the features; None where there are too few patches."""
-    wanted = REFERENCE[recipe.plan.task]
-    if recipe.data.phantoms is None or len(data.validation) < 1:
-        described, held_out = _of_files(data, wanted[0]), data.validation[: wanted[1]]
-    else:
-        blocks = phantom_blocks(recipe, "reference")
-        drawn = list(phantom_patches(blocks, sum(wanted)))
-        described, held_out = drawn[: wanted[0]], drawn[wanted[0] :]
     if len(held_out) < LEAST + 1 or len(described) <= LEAST:
         return None
     features = []
@@ -83,11 +101,6 @@ def _reference(recipe: Recipe, data: TrainingData, engine: Engine, path: Path) -
     every = np.concatenate(features)
     fitted = fit_reference(every[: len(described)], every[len(described) :])
     return ReferenceFile(file=path.name, sha256=write_reference(fitted, path))
-
-
-def _of_files(data: TrainingData, count: int) -> list[Patch]:
-    patches = [patch for _, part in data.stored for patch in part]
-    return [patch.read() for patch in patches[:: max(1, len(patches) // count)]]
 
 
 def _pixels(patches: Sequence[Patch]) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from napari_her2.learning.augment import augmented
 from napari_her2.learning.checkpoint import Standing, read_checkpoint, recipe_key, write_checkpoint
 from napari_her2.learning.curves import draw_curves, write_log
 from napari_her2.learning.data import TrainingData, prepare
-from napari_her2.learning.finish import finished_model
+from napari_her2.learning.finish import finished_model, patches_at_the_end
 from napari_her2.learning.validation import Validation, validated
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Trained", "TrainingFiles", "train"]
 
 SAVE_EVERY_S: Final = 120.0
+ANSWER: Final = 0.5
+"""Time of an answer as a share of that of a training step, a patch each, until the first validation tells."""
 CHANCE: Final = 77  # keeps the chance of steps apart from that of drawing
 
 
@@ -123,6 +125,7 @@ def train(recipe: Recipe, out: Path, *, device: str = "auto", restart: bool = Fa
     from napari_her2.learning._engine import Engine
     from napari_her2.store import write_json
 
+    began = time.monotonic()
     files = TrainingFiles(out)
     if restart:
         files.checkpoint.unlink(missing_ok=True)
@@ -130,6 +133,7 @@ def train(recipe: Recipe, out: Path, *, device: str = "auto", restart: bool = Fa
     data = yield from prepare(recipe)
     engine = Engine(recipe, pick_device(device))
     run = _Run(recipe, files, data, engine)
+    run.spent(time.monotonic() - began)
     write_json(files.recipe, recipe.to_json())
     yield from run.to_the_end()
     return (yield from run.finished())
@@ -160,6 +164,10 @@ class _Run:
         self.standing = self.standing.having(done=self.standing.done and over)  # there may be more time now
         self._saved = time.monotonic()
 
+    def spent(self, seconds: float) -> None:
+        """Count time that went before the first step: drawing and loading."""
+        self._began -= seconds
+
     @property
     def seconds(self) -> float:
         """Time used, over all parts of the run."""
@@ -169,7 +177,10 @@ class _Run:
     def fraction(self) -> float:
         """How much of the run is done, by patches or by time, whichever is further."""
         minutes = self.schedule.max_minutes
-        by_time = 0.0 if minutes is None else self.seconds / (60 * minutes)
+        if minutes is None:
+            by_time = 0.0
+        else:  # the end needs its share, but training gets half in any case
+            by_time = self.seconds / max(60 * minutes - self.standing.end_s, 30 * minutes)
         return min(max(self.standing.seen / self.total, by_time), 1.0)
 
     def to_the_end(self) -> Steps[None]:
@@ -202,10 +213,17 @@ class _Run:
         part = self.schedule.stages[stage]
         rng = np.random.default_rng([self.recipe.seed, CHANCE, standing.step])
         patches = list(self._patches(stage, part, standing.step - standing.stage_start, rng))
+        started = time.monotonic()
         loss = self.engine.step(patches, standing.step, int(rng.integers(2**31)), fraction)
+        end_s = standing.end_s or self._end_s((time.monotonic() - started) / len(patches) * ANSWER)
         self.standing = standing.having(
-            step=standing.step + 1, seen=standing.seen + len(patches), losses=(*standing.losses, loss)
-        )
+            step=standing.step + 1, seen=standing.seen + len(patches), losses=(*standing.losses, loss),
+            end_s=end_s,
+        )  # fmt: skip
+
+    def _end_s(self, patch_s: float) -> float:
+        """Time from the last step to the finished model, given that of an answer for one patch."""
+        return patch_s * patches_at_the_end(self.recipe, self.data)
 
     def _patches(self, number: int, stage: Stage, step: int, rng: np.random.Generator) -> Iterator[Patch]:
         if number not in self._sources:
@@ -216,7 +234,11 @@ class _Run:
             yield replace(patch, pixels=pixels, labels=labels)
 
     def _validate(self) -> Validation:
+        started = time.monotonic()
         found = validated(self.recipe.task, self.data.validation, self.engine.probabilities)
+        if self.fraction < 1:  # else it was the last: what ended training still holds when a run is resumed
+            patch_s = (time.monotonic() - started) / max(len(self.data.validation), 1)
+            self.standing = self.standing.having(end_s=self._end_s(patch_s))
         standing = self.standing
         losses = standing.losses or (float("nan"),)
         row: dict[str, float] = {
@@ -269,8 +291,18 @@ class _Run:
         drawn = draw_curves(self.standing.rows, self.files.curves, self.standing.best_epoch)
         if not drawn:
             yield Notice("no curves were drawn: matplotlib is not installed (extra `learning`)")
-        spec = yield from finished_model(self.recipe, self.data, self.engine, self.files.model, self._story())
+        spec = yield from finished_model(
+            self.recipe, self.data, self.engine, self.files.model, self._taught, self._story()
+        )
         return Trained(self.files, spec, self.standing.rows, self.standing.best_epoch)
+
+    def _taught(self, count: int) -> list[Patch]:
+        number = self.standing.stage
+        stage = self.schedule.stages[number]
+        if number not in self._sources:
+            self._sources = {number: self.data.source(stage)}
+        step = max(self.standing.step - 1 - self.standing.stage_start, 0)
+        return self.data.seen(self._sources[number], stage, step, count)
 
     def _story(self) -> dict[str, Any]:
         best = self.standing
