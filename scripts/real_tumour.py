@@ -1,133 +1,105 @@
-"""Where is the tumour on real H&E? Model C and the classical estimate against people's labels.
+"""Where is the tumour on real H&E? One line, the classical estimate and model C against people's labels.
 
-    python scripts/real_tumour.py [--data ../shared/data] [--model NAME|SPEC.json] [--json FILE]
+    python scripts/real_tumour.py [--data ../shared/data] [--only FOLDER ...] [--model NAME|SPEC.json|none]
+                                  [--json FILE]
 
-Three sets, for measuring only (nothing is trained on them): IDC, patient 14306, a mosaic with a label per
-50 px; BreaKHis, 78 crops of 13 patients; HER2ST A1, a section with a label per spot of a 200 µm grid. All are
-coarser than the model asks for, so its patches are enlarged; in a case such a slide would be refused.
-Intervals are of 1000 draws of whole patients, or of blocks of 1 mm where there is one patient only.
+The line is the mean haematoxylin OD of a place (Ruifrok's vectors, the slide's white). Sets, for measuring
+only (nothing is trained on them): IDC, patient 14306, a mosaic with a label per 50 px; HER2ST A1 and patients
+B and C, frozen sections with a label per spot of a 200 µm grid; tiles of three lymph nodes (CAMELYON16),
+where slide and class are nearly the same thing; BreaKHis, 78 crops of 13 patients. Patches of C are
+enlarged where pixels are coarser than the model asks for; in a case such a slide would be refused. Intervals are of
+1000 draws of whole patients, or of blocks of 1 mm (0.5 mm in nodes) where there is one patient only.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import tempfile
+import time
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from tumour_sets import SETS, Labelled, read_rgb
 
 from napari_her2.events import drain
 from napari_her2.learning.evaluation import auc
 from napari_her2.models import find_model
 from napari_her2.slides import open_slide
+from napari_her2.stain import H_E, optical_density, unmix
 from napari_her2.tissue import find_tissue, tumour_region
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
+    Scores = NDArray[np.float64]
+
 ROOT = Path(__file__).resolve().parent.parent
 DRAWS = 1000
-IDC_UM, BREAKHIS_UM = 4.0, 1.2
-SPOT_UM, SPOT_DIAMETER_UM = 200.0, 100.0
-SPOT_PX = 219.5
-"""Distance of neighbouring spots in the frame of spots.tsv."""
+APART = {"HER2ST A1": "cancer in situ"}
+"""Places that are measured with and without: in situ is neither tumour area nor stroma."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
-    """Places of one set: boxes (row, col, height, width) in a picture, what is there, and whose they are."""
-
-    name: str
-    pictures: tuple[NDArray[np.uint8], ...]
-    um_per_px: float
-    place: NDArray[np.int64]
-    picture: NDArray[np.int64]
-    tumour: NDArray[np.bool_]
-    group: tuple[str, ...]
-    kind: tuple[str, ...]
-
-
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as RGB."""
-    return np.ascontiguousarray(cv2.imread(str(path), cv2.IMREAD_COLOR)[..., ::-1])
+def by_line(data: Labelled) -> Scores:
+    """Mean haematoxylin OD of each place."""
+    out = np.zeros(len(data.place))
+    for path, index in _pictures(data):
+        rgb = read_rgb(path)
+        with open_slide(path, um_per_px=data.um_per_px) as slide:
+            white = slide.white
+        for k in index:
+            row, col, height, width = np.maximum(data.place[k], 0)
+            out[k] = unmix(optical_density(rgb[row : row + height, col : col + width], white), H_E)[
+                ..., 0
+            ].mean()
+    return out
 
 
-def idc(folder: Path) -> Labelled:
-    """One patient: tiles of 50 px, tumour or not."""
-    rgb = read_rgb(folder / "mosaic.png")
-    labels = cv2.imread(str(folder / "labels_50px_grid.png"), cv2.IMREAD_UNCHANGED)
-    where = np.argwhere(labels != 255)
-    place = np.column_stack([where * 50, np.full((len(where), 2), 50)])
-    group = tuple(f"{r // 5}_{c // 5}" for r, c in where.tolist())
-    tumour = labels[tuple(where.T)] == 1
-    kind = tuple("tumour" if one else "not tumour" for one in tumour)
-    return Labelled("IDC 14306", (rgb,), IDC_UM, place, np.zeros(len(where), int), tumour, group, kind)
+def by_tissue(data: Labelled) -> Scores:
+    """Mean of the classical estimate over each place; 0 where it sees no tissue."""
+    out = np.zeros(len(data.place))
+    for path, index in _pictures(data):
+        raster, step = _classical(path, data.um_per_px)
+        for k in index:
+            row, col, height, width = np.maximum(data.place[k], 0)
+            rows = slice(int(row / step), max(int((row + height) / step), int(row / step) + 1))
+            cols = slice(int(col / step), max(int((col + width) / step), int(col / step) + 1))
+            part = raster[rows, cols]
+            out[k] = float(part.mean()) if part.size else 0.0
+    return out
 
 
-def breakhis(folder: Path) -> Labelled:
-    """78 crops of 13 patients: benign or malignant tumours, so epithelium is on both sides."""
-    paths = sorted(folder.glob("*.png"))
-    rgb = tuple(read_rgb(path) for path in paths)
-    place = np.array([[0, 0, *one.shape[:2]] for one in rgb])
-    tumour = np.array([path.name.startswith("malignant") for path in paths])
-    group = tuple(path.stem.rsplit("_", 1)[0] for path in paths)
-    kind = tuple(path.name.split("-", 1)[0] for path in paths)
-    return Labelled("BreaKHis", rgb, BREAKHIS_UM, place, np.arange(len(paths)), tumour, group, kind)
+def _classical(path: Path, um_per_px: float) -> tuple[NDArray[np.float32], float]:
+    with open_slide(path, um_per_px=um_per_px) as slide:
+        tissue = find_tissue(slide)
+        if not tissue.counted.any():
+            return np.zeros((1, 1), np.float32), float(max(slide.shape))
+        return drain(tumour_region(slide, tissue)).probability, tissue.level0_px
 
 
-def her2st(folder: Path) -> Labelled:
-    """Spots of a section: the labels' y runs against the picture's, the grid of spots.tsv joins them."""
-    rgb = read_rgb(folder / "he.png")
-    at = {(round(float(r["x"])), round(float(r["y"]))): r for r in _table(folder / "spots.tsv")}
-    rows = [r for r in _table(folder / "spot_labels.tsv") if r["label"] not in ("undetermined", "")]
-    spots = [(r, at.get((round(float(r["x"])), round(float(r["y"]))))) for r in rows]
-    found = [(row, spot) for row, spot in spots if spot is not None]
-    scale = _scale(rgb, np.array([[float(s["pixel_y"]), float(s["pixel_x"])] for _, s in found]))
-    um = SPOT_UM / (SPOT_PX * scale)
-    side = round(SPOT_DIAMETER_UM / um)
-    centre = scale * np.array([[float(s["pixel_y"]), float(s["pixel_x"])] for _, s in found])
-    place = np.column_stack([np.round(centre - side / 2), np.full((len(centre), 2), side)]).astype(int)
-    kind = tuple(row["label"] for row, _ in found)
-    group = tuple(f"{round(float(r['x'])) // 5}_{round(float(r['y'])) // 5}" for r, _ in found)
-    tumour = np.array([label == "invasive cancer" for label in kind])
-    return Labelled("HER2ST A1", (rgb,), um, place, np.zeros(len(place), int), tumour, group, kind)
-
-
-def _table(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-def _scale(rgb: NDArray[np.uint8], spots: NDArray[np.float64]) -> float:
-    """Picture pixels per pixel of the table: the middle of the scales that keep most spots on tissue."""
-    tissue = (rgb.min(-1) < 225) & (rgb.max(-1) > 40)
-    scales = np.linspace(0.24, 0.34, 201)
-    hits = []
-    for scale in scales:
-        row, col = np.clip(np.round(spots * scale).astype(int), 0, np.array(tissue.shape) - 1).T
-        hits.append(int(tissue[row, col].sum()))
-    return float(np.mean(scales[np.array(hits) >= max(hits) - 1]))
-
-
-def by_model(data: Labelled, name: str) -> NDArray[np.float64]:
-    """Mean tumour probability over each place, from enlarged patches that cover it."""
+def by_model(data: Labelled, name: str) -> Scores:
+    """Mean tumour probability over each place, from resampled patches that cover it."""
     entry = find_model(name)
     model, spec = entry.load(precision="bfloat16"), entry.spec
     side = spec.size_px * spec.um_per_px / data.um_per_px
-    out = []
-    for place, picture in zip(data.place.tolist(), data.picture.tolist(), strict=True):
-        rgb = data.pictures[picture]
-        patches = [_enlarged(rgb, corner, side, spec.size_px) for corner in _corners(place, side)]
-        out.append(float(np.mean(model.predict(np.stack(patches))[:, 1])))
-    return np.array(out)
+    out = np.zeros(len(data.place))
+    for path, index in _pictures(data):
+        rgb = read_rgb(path)
+        for k in index:
+            corners = _corners(data.place[k].tolist(), side)
+            patches = np.stack([_enlarged(rgb, corner, side, spec.size_px) for corner in corners])
+            out[k] = float(np.mean(model.predict(patches)[:, 1]))
+    return out
+
+
+def _pictures(data: Labelled) -> Iterator[tuple[Path, list[int]]]:
+    """Each picture with the places on it."""
+    for k, path in enumerate(data.paths):
+        yield path, np.flatnonzero(data.picture == k).tolist()
 
 
 def _corners(place: list[int], side: float) -> list[tuple[float, float]]:
@@ -142,39 +114,20 @@ def _corners(place: list[int], side: float) -> list[tuple[float, float]]:
 
 
 def _enlarged(rgb: NDArray[np.uint8], corner: tuple[float, float], side: float, size: int) -> Any:
-    """A square at sub-pixel place, resampled to the model's size; outside the picture its edge goes on."""
+    """A square at sub-pixel place, resampled to the model's size; outside the picture it is mirrored."""
     step = side / size
     matrix = np.array([[step, 0, corner[1] + step / 2 - 0.5], [0, step, corner[0] + step / 2 - 0.5]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(rgb, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    if step <= 1:
+        return cv2.warpAffine(rgb, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    # Pixels finer than the model's are averaged first, as the program's own reading does.
+    fine = np.array([[1, 0, corner[1]], [0, 1, corner[0]]], float)
+    whole = (round(side), round(side))
+    cut = cv2.warpAffine(rgb, fine, whole, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def by_tissue(data: Labelled, _: str) -> NDArray[np.float64]:
-    """Mean of the classical estimate over each place; 0 where it sees no tissue."""
-    rasters = [_classical(rgb, data.um_per_px) for rgb in data.pictures]
-    out = []
-    for (row, col, height, width), picture in zip(data.place.tolist(), data.picture.tolist(), strict=True):
-        raster = rasters[picture]
-        rows, cols = max(data.pictures[picture].shape[0], 1), max(data.pictures[picture].shape[1], 1)
-        up = raster.shape[0] / rows, raster.shape[1] / cols
-        r, c = max(int(row * up[0]), 0), max(int(col * up[1]), 0)
-        part = raster[r : max(int((row + height) * up[0]), r + 1), c : max(int((col + width) * up[1]), c + 1)]
-        out.append(float(part.mean()) if part.size else 0.0)
-    return np.array(out)
-
-
-def _classical(rgb: NDArray[np.uint8], um_per_px: float) -> NDArray[np.float32]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "he.png"
-        cv2.imwrite(str(path), rgb[..., ::-1])
-        with open_slide(path, um_per_px=um_per_px) as slide:
-            tissue = find_tissue(slide)
-            if not tissue.counted.any():
-                return np.zeros((1, 1), np.float32)
-            return drain(tumour_region(slide, tissue)).probability
-
-
-def interval(data: Labelled, chance: NDArray[np.float64], chosen: NDArray[np.bool_]) -> dict[str, float]:
+def interval(data: Labelled, chance: Scores, chosen: NDArray[np.bool_]) -> dict[str, float]:
     """AUC with the 95 % interval of draws of whole groups."""
     index = np.flatnonzero(chosen)
     members = defaultdict(list)
@@ -192,45 +145,45 @@ def interval(data: Labelled, chance: NDArray[np.float64], chosen: NDArray[np.boo
     return {"auc": value, "low": float(low), "high": float(high), "places": len(index), "groups": len(groups)}
 
 
-SETS: dict[str, Callable[[Path], Labelled]] = {
-    "idc-14306": idc,
-    "breakhis-13-patients": breakhis,
-    "her2st-a1": her2st,
-}
+def measured(data: Labelled, chance: Scores) -> dict[str, Any]:
+    """AUC, and the mean of what was said of each kind of place."""
+    kinds = {name: np.array([one == name for one in data.kind]) for name in sorted(set(data.kind))}
+    apart = kinds.get(APART.get(data.name, ""), np.zeros(len(chance), bool))
+    return {
+        **interval(data, chance, ~apart),
+        **({f"with {APART[data.name]}": interval(data, chance, np.ones_like(apart))} if apart.any() else {}),
+        "mean": {name: round(float(chance[where].mean()), 3) for name, where in kinds.items()},
+    }
 
 
 def main() -> None:
-    """Measure each set that is there with both, and print a row each."""
+    """Measure each set that is there in each way, and print a row each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--model", default="tumour-tiny")
+    parser.add_argument("--only", nargs="+", choices=list(SETS), default=list(SETS))
+    parser.add_argument("--model", default="tumour-tiny", help="a name, a model.json, or none")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    ways: dict[str, Callable[[Labelled], Scores]] = {"mean haematoxylin OD": by_line, "classical": by_tissue}
+    if given.model != "none":
+        ways[given.model] = lambda data: by_model(data, given.model)
     rows = []
-    for folder, read in SETS.items():
+    for folder in given.only:
         path = given.data / "he_tumour" / folder
         if not path.is_dir():
             print(f"{folder}: not there, left out")
             continue
-        data = read(path)
-        for what, how in ((given.model, by_model), ("classical", by_tissue)):
-            chance = how(data, given.model)
-            rows.append(
-                {"set": data.name, "um_per_px": data.um_per_px, "by": what, **_measured(data, chance)}
-            )
-            print(json.dumps(rows[-1]), flush=True)
+        for data in SETS[folder](path):
+            for what, how in ways.items():
+                start = time.perf_counter()
+                found = measured(data, how(data))
+                seconds = round(time.perf_counter() - start, 1)
+                rows.append(
+                    {"set": data.name, "um_per_px": data.um_per_px, "by": what, **found, "s": seconds}
+                )
+                print(json.dumps(rows[-1]), flush=True)
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1) + "\n")
-
-
-def _measured(data: Labelled, chance: NDArray[np.float64]) -> dict[str, Any]:
-    kinds = {name: np.array([one == name for one in data.kind]) for name in sorted(set(data.kind))}
-    ducts = kinds.get("cancer in situ", np.zeros(len(chance), bool))
-    return {
-        **interval(data, chance, np.ones(len(chance), bool)),
-        **({"without in situ": interval(data, chance, ~ducts)} if ducts.any() else {}),
-        "mean": {name: round(float(chance[where].mean()), 3) for name, where in kinds.items()},
-    }
 
 
 if __name__ == "__main__":
