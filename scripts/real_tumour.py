@@ -3,12 +3,13 @@
     python scripts/real_tumour.py [--data ../shared/data] [--only FOLDER ...] [--model NAME|SPEC.json|none]
                                   [--json FILE]
 
-The line is the mean haematoxylin OD of a place (Ruifrok's vectors, the slide's white). Sets, for measuring
-only (nothing is trained on them): IDC, patient 14306, a mosaic with a label per 50 px; HER2ST A1 and patients
-B and C, frozen sections with a label per spot of a 200 µm grid; tiles of three lymph nodes (CAMELYON16),
-where slide and class are nearly the same thing; BreaKHis, 78 crops of 13 patients. Patches of C are
-enlarged where pixels are coarser than the model asks for; in a case such a slide would be refused. Intervals are of
-1000 draws of whole patients, or of blocks of 1 mm (0.5 mm in nodes) where there is one patient only.
+The line is the mean haematoxylin OD of a place (Ruifrok's vectors, the slide's white). Sets, for
+measuring only (nothing is trained on them): IDC, patient 14306, a mosaic with a label per 50 px; HER2ST
+A1 and patients B and C, frozen sections with a label per spot of a 200 µm grid; tiles of three lymph
+nodes (CAMELYON16), where slide and class are nearly the same thing; BreaKHis, 78 crops of 13 patients.
+Patches of C are enlarged where pixels are coarser than the model asks for; in a case such a slide would
+be refused. Intervals are of 1000 draws of whole patients, or of blocks of 1 mm (0.5 mm in nodes) where
+there is one patient only.
 """
 
 from __future__ import annotations
