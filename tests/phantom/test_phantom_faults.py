@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import platform
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import pytest
 
 from napari_her2.errors import UsageError
@@ -15,9 +16,6 @@ from napari_her2.learning.phantom_data import scene_spec
 from napari_her2.learning.recipe import Phantoms
 from napari_her2.phantom import FAULT_NAMES, Faults, PhantomScene, PhantomSpec, parse_faults
 from napari_her2.phantom.faults import stream
-
-if TYPE_CHECKING:
-    import numpy as np
 
 REGION = Box(300, 300, 600, 600)
 
@@ -104,3 +102,46 @@ def test_a_recipe_draws_strengths_that_do_not_change_the_scene() -> None:
 def test_a_recipe_with_a_wrong_fault_is_refused(faults: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"fault|less than or equal"):
         Phantoms(faults=faults)
+
+
+OPTICAL = tuple(name for name in FAULT_NAMES if name not in ("jpeg", "no_glass"))
+
+
+@pytest.mark.parametrize("name", OPTICAL)
+def test_a_fault_changes_pixels_more_with_strength_and_leaves_the_truth(name: str) -> None:
+    half, full = (_tile(name, strength) for strength in (0.5, 1.0))
+    plain = _tile(name, 0.0)
+    for tile in (half, full):
+        np.testing.assert_array_equal(_owners(tile), _owners(plain))
+    assert 0 < _change(half, plain) < _change(full, plain)
+
+
+def _tile(name: str, strength: float) -> Any:
+    spec = PhantomSpec(seed=5, size_um=(400.0, 400.0), faults=Faults(**{name: strength}))
+    return PhantomScene(spec).tile("ihc", 512, 512)
+
+
+def _owners(tile: Any) -> Any:
+    """Bits of the cell that owns each pixel; how many cells are listed depends on the margin drawn."""
+    return np.concatenate([[np.uint64(0)], tile.cells.bits])[tile.owner]
+
+
+def _change(tile: Any, plain: Any) -> float:
+    return float(np.abs(tile.pixels.astype(int) - plain.pixels.astype(int)).mean())
+
+
+def test_without_glass_no_pixel_of_either_slide_is_bare() -> None:
+    scene = PhantomScene(
+        PhantomSpec(seed=5, size_um=(300.0, 300.0), rotate_deg=40.0, faults=Faults(no_glass=1.0))
+    )
+    for stain in ("he", "ihc"):
+        tiles = [scene.tile(stain, row, col).pixels for row in (0, 512) for col in (0, 512)]
+        assert all(pixels is not None for pixels in tiles)
+
+
+@pytest.mark.parametrize("faults", [{"saturated": 1.0}, {"focus": 1.0, "sharpened": 1.0}, {"vignette": 1.0}])
+def test_tiles_meet_without_a_seam(faults: dict[str, float]) -> None:
+    scene = PhantomScene(PhantomSpec(seed=5, size_um=(400.0, 400.0), faults=Faults(**faults)))
+    pixels = scene.ihc(Box(200, 480, 1000, 64)).astype(int)
+    steps = np.abs(np.diff(pixels, axis=1)).mean(axis=(0, 2))
+    assert steps[31] < 1.3 * np.median(steps)

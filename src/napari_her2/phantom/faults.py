@@ -26,6 +26,24 @@ class Faults:
 
     Attributes
     ----------
+    saturated : float
+        Strong DAB spreads over cells and drowns the haematoxylin of their nuclei.
+    granular : float
+        Brown grains in the cytoplasm of carcinoma.
+    nuclear : float
+        Share of nuclei with DAB, to 0.6.
+    flat : float
+        Flare and tone curve of a scanner that compress optical density (1.5 becomes about 0.4).
+    vignette : float
+        Light that falls off towards the corners of the scanner's fields.
+    no_glass : float
+        Tissue from edge to edge, dense stroma, no fat, lumens or clefts.
+    focus : float
+        Smooth zones out of focus.
+    sharpened : float
+        Unsharp mask of the scanner's software.
+    chromatic : float
+        Red and blue shifted against green, to 0.3 µm each.
     blush : float
         DAB in the cytoplasm of carcinoma, beyond the usual.
     tinted : float
@@ -41,6 +59,15 @@ class Faults:
         If a strength is outside 0 to 1.
     """
 
+    saturated: float = 0.0
+    granular: float = 0.0
+    nuclear: float = 0.0
+    flat: float = 0.0
+    vignette: float = 0.0
+    no_glass: float = 0.0
+    focus: float = 0.0
+    sharpened: float = 0.0
+    chromatic: float = 0.0
     blush: float = 0.0
     tinted: float = 0.0
     jpeg: float = 0.0

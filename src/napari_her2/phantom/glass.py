@@ -78,6 +78,9 @@ class Glass:
 def _half(spec: PhantomSpec) -> tuple[float, float]:
     width, height = spec.size_um
     share = 0.47 if min(width, height) < 500 else 0.44
+    if spec.faults.no_glass > 0:
+        beyond = max(width, height) * spec.faults.no_glass
+        width, height = width + 1.6 * beyond, height + 1.6 * beyond
     return min(share * height, _LARGEST_HALF_UM[0]), min(share * width, _LARGEST_HALF_UM[1])
 
 
@@ -98,14 +101,18 @@ def _turned(spec: PhantomSpec) -> Affine:
 
 def _glass_shape(spec: PhantomSpec, outlines: list[Floats]) -> tuple[int, int]:
     """Rows and columns that hold the sections; the H&E's own, perhaps lying on its side, where they fit."""
+    own = spec.shape_px[::-1] if 45 < spec.rotate_deg % 180 < 135 else spec.shape_px
+    if spec.faults.no_glass > 0:
+        return own
     need = np.max([np.ptp(points, axis=0) for points in outlines], axis=0) + 2 * _RIM_UM
     rows, cols = np.ceil(need / UM_PER_PX).astype(int)
-    own = spec.shape_px[::-1] if 45 < spec.rotate_deg % 180 < 135 else spec.shape_px
     return max(own[0], int(rows)), max(own[1], int(cols))
 
 
 def _laid(spec: PhantomSpec, bend: Floats, outline: Floats, shape_px: tuple[int, int]) -> Placement:
     """Lie in the middle of the glass, moved only as far as the outline asks for."""
+    if spec.faults.no_glass > 0:
+        return Placement(_turned(spec).inverse @ _flat(shape_px), bend)
     half = np.array(shape_px) * UM_PER_PX / 2 - _RIM_UM
     shift = np.maximum(-half - outline.min(axis=0), 0) + np.minimum(half - outline.max(axis=0), 0)
     forward = Affine.translation(*shift) @ _turned(spec)
@@ -114,7 +121,7 @@ def _laid(spec: PhantomSpec, bend: Floats, outline: Floats, shape_px: tuple[int,
 
 def lay_out(spec: PhantomSpec) -> tuple[Glass, Glass]:
     """Return the H&E glass and the IHC glass of a spec."""
-    plan = planned(spec.seed, _half(spec), spec.in_situ)
+    plan = planned(spec.seed, _half(spec), spec.in_situ).filled(spec.faults.no_glass)
     torn = plan.torn(2 * np.pi * chance(drawn(int(plan.seed), 3, 3)), spec.missing)
     points = inside(plan, 60)
     extent = 2 * float(max(plan.half_um))

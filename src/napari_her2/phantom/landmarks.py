@@ -31,10 +31,24 @@ def landmarks(scene: PhantomScene) -> NDArray[np.float64]:
     for across in range(9, 60):
         steps = np.maximum(np.round(across * half / half.max()), 3).astype(int)
         places = _jittered(half, steps, int(he.plan.seed))
-        kept = places[(lying(he.plan, places)[:, TISSUE] > 5) & (lying(ihc.plan, places)[:, TISSUE] > 5)]
+        deep = (lying(he.plan, places)[:, TISSUE] > 5) & (lying(ihc.plan, places)[:, TISSUE] > 5)
+        kept = places[deep]
+        if scene.spec.faults.no_glass > 0:
+            kept = kept[_on_glass(scene, kept)]
         if len(kept) >= _WANTED:
             break
     return he.placement.glass(kept) / UM_PER_PX
+
+
+def _on_glass(scene: PhantomScene, places: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which places of the tissue lie on both slides, where tissue reaches beyond them."""
+    inside = np.ones(len(places), np.bool_)
+    for stain in ("he", "ihc"):
+        glass = scene.glasses[stain]
+        px = glass.patient.section.placement.glass(places) / UM_PER_PX
+        box = glass.box(glass.patient)
+        inside &= ((px >= 0) & (px < (box.height, box.width))).all(axis=1)
+    return inside
 
 
 def _jittered(half: NDArray[np.float64], steps: NDArray[np.int_], seed: int) -> NDArray[np.float64]:

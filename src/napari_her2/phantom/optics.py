@@ -13,6 +13,7 @@ from napari_her2.phantom.textures import SIDE, speckle
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_her2.phantom.scanner import Scanner
     from napari_her2.phantom.spec import Stain
 
     Field = NDArray[np.float32]
@@ -138,12 +139,18 @@ class Exposure:
         Optical density of a pen stroke and its colour.
     defocus : ndarray of shape (h, w) or None
         Depth in µm inside a region out of focus.
+    scanner : Scanner or None
+        Faults of the scanner.
+    corner : (int, int)
+        Place on the glass of the first pixel drawn, margin included.
     """
 
     margin: int
     origin: tuple[int, int]
     ink: tuple[Field, NDArray[np.float64]] | None = None
     defocus: Field | None = None
+    scanner: Scanner | None = None
+    corner: tuple[int, int] = (0, 0)
 
 
 def develop(stains: Field, light: Light, exposure: Exposure) -> NDArray[np.uint8]:
@@ -160,6 +167,8 @@ def develop(stains: Field, light: Light, exposure: Exposure) -> NDArray[np.uint8
     if exposure.defocus is not None:
         share = np.clip(exposure.defocus / 25.0 + 0.5, 0.0, 1.0)[..., None]
         seen += share * (cv2.GaussianBlur(glow, (0, 0), _DEFOCUS_PX) - seen)
+    if exposure.scanner is not None:
+        seen = exposure.scanner.seen(seen, light.white.astype(np.float32), exposure.corner)
     inner = slice(exposure.margin, -exposure.margin)
     seen = np.ascontiguousarray(seen[inner, inner])
     out = np.empty(seen.shape, np.uint8)

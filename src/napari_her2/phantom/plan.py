@@ -55,6 +55,15 @@ class Plan:
             low, high = (low, middle) if left > 1 - fraction else (middle, high)
         return self._cut(direction_rad, (low + high) / 2)
 
+    def filled(self, strength: float) -> Plan:
+        """Return the same plan with that much less fat, fewer lumens and vessels (0 to 1)."""
+        if strength <= 0:
+            return self
+        numbers = self.numbers.copy()
+        numbers[[arch.FAT_FROM, arch.LUMEN_FROM]] += 3.0 * strength
+        numbers[arch.VESSELS] *= 1 - strength
+        return replace(self, numbers=numbers)
+
     def _cut(self, direction_rad: float, distance_um: float) -> Plan:
         numbers = self.numbers.copy()
         numbers[[arch.CUT_Y, arch.CUT_X]] = np.sin(direction_rad), np.cos(direction_rad)

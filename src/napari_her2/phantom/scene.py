@@ -13,7 +13,7 @@ from napari_her2.phantom.glass import TILE, glass_px, lay_out
 from napari_her2.phantom.layout import KINDS, all_carcinoma
 from napari_her2.phantom.noise import chance, drawn
 from napari_her2.phantom.optics import light_for
-from napari_her2.phantom.scanner import faulted
+from napari_her2.phantom.scanner import faulted, scanner_for
 from napari_her2.phantom.spec import MIX_KEYS, UM_PER_PX
 from napari_her2.phantom.tiles import Tile, TileJob, draw_tile
 from napari_her2.vocabulary import CELL_CLASSES
@@ -47,6 +47,7 @@ class PhantomScene:
             stain: faulted(light_for(stain, spec.light_seed), spec.faults, spec.light_seed)
             for stain in ("he", "ihc")
         }
+        self.scanner = scanner_for(spec.faults, spec.light_seed)
 
     @cached_property
     def artefacts(self) -> dict[Stain, Artefacts]:
@@ -93,6 +94,8 @@ class PhantomScene:
             light=self.lights[stain],
             classify=self.classify if stain == "ihc" else None,
             artefacts=self.artefacts[stain] if piece.role == "patient" else None,
+            faults=self.spec.faults,
+            scanner=self.scanner,
         )
         return draw_tile(job, (row_px, col_px - piece.col_px))
 

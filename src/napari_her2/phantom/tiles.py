@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_her2.phantom import matter, nuclei, paint, territory, textures
+from napari_her2.phantom import matter, nuclei, paint, staining, territory, textures
 from napari_her2.phantom.architecture import FLOW, GRADE, TISSUE
 from napari_her2.phantom.artefacts import INKS, folded, inked
+from napari_her2.phantom.faults import Faults
 from napari_her2.phantom.glass import TILE
 from napari_her2.phantom.layout import carcinoma_in, others_in, turned
 from napari_her2.phantom.membranes import membranes_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from napari_her2.phantom.glass import Piece
     from napari_her2.phantom.layout import Cells
     from napari_her2.phantom.optics import Light
+    from napari_her2.phantom.scanner import Scanner
 
     Classify = Callable[[Piece, Cells], NDArray[np.uint8]]
     Corner = tuple[int, int]
@@ -61,6 +63,8 @@ class TileJob:
     light: Light
     classify: Classify | None
     artefacts: Artefacts | None
+    faults: Faults = field(default_factory=Faults)
+    scanner: Scanner | None = None
 
 
 def draw_tile(job: TileJob, place: Corner) -> Tile:
@@ -69,15 +73,20 @@ def draw_tile(job: TileJob, place: Corner) -> Tile:
     corner, side = (place[0] - margin, place[1] - margin), TILE + 2 * margin
     lattice = _lattice(job.piece, corner, side)
     pen = None if job.artefacts is None else job.artefacts.pen_depth(corner, side)
-    if lattice[TISSUE].max() < -2.0 and pen is None:
+    if lattice[TISSUE].max() < -2.0 and pen is None and not _lights_glass(job):
         return Tile(None)
     box = _box_um(corner, side)
     carcinoma = carcinoma_in(job.piece.section, box)
     claims = _claims(job.piece, carcinoma, corner, side)
-    ground = _ground(job.piece, lattice, corner, side)
+    ground = _ground(job.piece, lattice, corner, side, 1.1 * job.faults.no_glass)
     stains = np.zeros((2, side, side), np.float32)
     _paint(job, carcinoma, claims, ground, stains)
+    epithelium = (claims[2][0] > 0) & (ground[0][matter.OUTER] > 0)
+    if job.classify is not None and job.faults.granular > 0:
+        staining.grained(stains, epithelium, corner, job.faults.granular)
     _stamp_nuclei([carcinoma, *others_in(job.piece.section, box)], corner, stains, _look(job))
+    if job.classify is not None and job.faults.saturated > 0:
+        staining.saturated(stains, job.faults.saturated)
     pixels = _exposed(job, place, stains, pen)
     inner = slice(margin, -margin)
     owner = np.where(ground[0][matter.OUTER] > 0, claims[2][0], 0)[inner, inner]
@@ -88,7 +97,12 @@ def _margin(job: TileJob, place: Corner) -> int:
     """Pixels to draw around a tile: more where it is out of focus."""
     corner, side = (place[0] - WIDE_MARGIN, place[1] - WIDE_MARGIN), TILE + 2 * WIDE_MARGIN
     blurred = job.artefacts is not None and job.artefacts.blur_depth(corner, side) is not None
-    return WIDE_MARGIN if blurred else MARGIN
+    wanted = max(staining.stain_margin_px(job.faults), job.scanner.margin_px if job.scanner else 0)
+    return WIDE_MARGIN if blurred else max(MARGIN, wanted)
+
+
+def _lights_glass(job: TileJob) -> bool:
+    return job.scanner is not None and job.scanner.lights_glass
 
 
 def _paint(
@@ -118,7 +132,11 @@ def _exposed(
         if pen is not None:
             ink = inked(pen, corner), np.array(INKS[job.artefacts.ink])
     shift = int(drawn(int(job.piece.section.seed), *place))
-    return develop(stains, job.light, Exposure(margin, (shift & 1023, shift >> 12 & 1023), ink, defocus))
+    exposure = Exposure(
+        margin, (shift & 1023, shift >> 12 & 1023), ink, defocus, job.scanner,
+        (corner[0], corner[1] + job.piece.col_px),
+    )  # fmt: skip
+    return develop(stains, job.light, exposure)
 
 
 def _lattice(piece: Piece, corner: Corner, side: int) -> NDArray[np.float32]:
@@ -166,7 +184,10 @@ def _claims(piece: Piece, cells: Cells, corner: Corner, side: int) -> paint.Clai
     return spots, near, ids
 
 
-def _ground(piece: Piece, lattice: NDArray[np.float32], corner: Corner, side: int) -> paint.Ground:
+def _ground(
+    piece: Piece, lattice: NDArray[np.float32], corner: Corner, side: int, floor: float
+) -> paint.Ground:
+    """Lay the matter of a tile; stroma is at least ``floor`` dense."""
     solid = np.zeros((4, side, side), np.float32)
     fine, coarse = textures.grain(3, 14, 2.5), textures.grain(2, 90, 14)
     matter.lay(
@@ -176,13 +197,19 @@ def _ground(piece: Piece, lattice: NDArray[np.float32], corner: Corner, side: in
         (textures.collagen(), coarse),
         (corner, solid),
     )
+    if floor > 0:
+        within = solid[matter.OUTER] < 0
+        solid[matter.SOLID] = np.where(within, np.maximum(solid[matter.SOLID], floor), solid[matter.SOLID])
     return solid, fine, coarse, corner
 
 
 def _look(job: TileJob) -> NDArray[np.float64]:
     """How nuclei look: haematoxylin strength, DAB of brown nuclei, their share, grade."""
     grade = float(job.piece.section.plan.numbers[GRADE])
-    return np.array([1.0, 0.0, 0.0, grade] if job.classify is None else [0.8, job.light.nuclear, 0.01, grade])
+    share = 0.01 + 0.59 * job.faults.nuclear if job.faults.nuclear > 0 else 0.01
+    return np.array(
+        [1.0, 0.0, 0.0, grade] if job.classify is None else [0.8, job.light.nuclear, share, grade]
+    )
 
 
 def _stamp_nuclei(
