@@ -51,6 +51,8 @@ def report_dict(**changes: Any) -> dict[str, Any]:
             "evaluable": 400,
             "excluded": {"unsure_gate": 31},
             "by_class": {"3+": 12, "2+": 140, "unusual": 0, "1+": 120, "0": 128},
+            "in_doubt": 22,
+            "not_epithelial_share": 0.41,
         },
         "her2_status": "equivocal",
         "ish": None,

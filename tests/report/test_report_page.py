@@ -147,3 +147,12 @@ def test_outlines_and_labels_lie_where_they_belong() -> None:
     shown = draw_labels(rgb, labels, opacity=1.0)
     assert shown[30, 5].tolist() == [0xD7, 0x30, 0x27]
     assert shown[30, 30].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.32, False), (0.4, True), (None, False)])
+def test_much_left_out_as_no_epithelium_is_said(share: float | None, said: bool) -> None:
+    cells = report_dict()["cells"] | {"not_epithelial_share": share, "in_doubt": 31}
+    text = page(cells=cells).text
+    assert ("40 % of the nuclei in the tumour area were left out" in text) is said
+    assert "of these in doubt" in text
+    assert "of these in doubt" not in page(cells=cells | {"in_doubt": 0}).text

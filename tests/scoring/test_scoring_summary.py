@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from napari_her2.errors import UsageError
 from napari_her2.scoring import (
     CellCounts,
+    CellReading,
     SummarySettings,
     agreement,
     apply_rule,
@@ -21,6 +22,7 @@ from napari_her2.scoring import (
     percent_intervals,
     summarise_cells,
     what_would_flip,
+    widened,
     wilson,
 )
 from napari_her2.scoring.clusters import connected
@@ -46,6 +48,39 @@ def test_summary_of_a_lattice() -> None:
     assert summary.heterogeneity.kind == "clustered"
     assert "heterogeneous" in summary.evidence().flags
     assert json.loads(json.dumps(summary.to_json(), allow_nan=False)) == summary.to_json()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 40), st.floats(0, 1), st.floats(0, 1), st.integers(0, 9))
+def test_other_readings_only_widen_and_change_no_count(
+    side: int, strong: float, kept: float, seed: int
+) -> None:
+    rows, cols = lattice(side)
+    rng = np.random.default_rng(seed)
+    codes = np.where(rng.random(side**2) < strong, 3, 0).astype(np.uint8)
+    summary = summarise_cells(codes, rows, cols)
+    other = CellReading(class_code=codes, counted=rng.random(side**2) < kept)
+    wide = widened(summary, np.column_stack([rows, cols]), (other,))
+    assert wide.counts == summary.counts
+    assert wide.percent == summary.percent
+    assert len(wide.draws) in (0, len(summary.draws), summary.settings.draws)
+    for name, (low, high) in wide.percent_ci95.items():
+        assert low <= wide.percent[name] <= high
+        wilson_low, wilson_high = wilson(round(summary.counts.total * wide.percent[name] / 100), side**2)
+        assert low <= wilson_low + 1e-6
+        assert high >= wilson_high - 1e-6
+
+
+def test_a_reading_that_says_otherwise_is_inside_the_interval() -> None:
+    rows, cols = lattice(100)
+    codes = np.zeros(10_000, np.uint8)
+    codes[::10] = 3
+    summary = summarise_cells(codes, rows, cols)
+    other = CellReading(class_code=codes, counted=(codes == 3) | (np.arange(10_000) % 4 == 1))
+    wide = widened(summary, np.column_stack([rows, cols]), (other,))
+    assert summary.percent_ci95["3+"][1] < 15
+    assert wide.percent_ci95["3+"][1] > 28
+    assert widened(summary, np.column_stack([rows, cols]), ()) is summary
 
 
 def test_only_counted_cells_count() -> None:

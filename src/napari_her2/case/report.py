@@ -120,11 +120,17 @@ class Call(_Value):
 
 
 class Cells(_Value):
-    """How many cells count, how many do not and why, and their classes."""
+    """How many cells count, how many do not and why, and their classes.
+
+    ``in_doubt`` of those that count may be no invasive epithelium; ``not_epithelial_share`` of the nuclei in
+    the tumour area were left out as none. Reports of before have neither.
+    """
 
     evaluable: Count
     excluded: dict[str, Count]
     by_class: dict[CellClass, Count]
+    in_doubt: Count | None = None
+    not_epithelial_share: Fraction | None = None
 
 
 class Ish(_Value):

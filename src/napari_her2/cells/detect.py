@@ -101,14 +101,15 @@ def detect_cells(
     return table
 
 
-def measure_cells(slide: Slide, settings: CellSettings | None = None) -> Steps[Measured]:
+def measure_cells(
+    slide: Slide, settings: CellSettings | None = None, stain: TileStain | None = None
+) -> Steps[Measured]:
     """Measure the cells of a whole slide without classing them: what the weights are fitted on."""
     work = work_level(slide)
     area = _area(slide, None, work)
     chosen = (settings or CellSettings()).at(work.um_per_px)
-    return (
-        yield from _measured(slide, work, measure_stain(slide, work, area, None), chosen, (area, None, None))
-    )
+    light = stain or measure_stain(slide, work, area, None)
+    return (yield from _measured(slide, work, light, chosen, (area, None, None)))
 
 
 def _measured(

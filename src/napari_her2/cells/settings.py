@@ -33,8 +33,9 @@ class CellSettings:
     complete_from : float
         Share of the rays that must show a line for a membrane to count as complete. Rays at corners and
         where the line leaves the focus miss it, so that a whole membrane measures less than 1.
-    epithelial_from : float
-        Score from which a nucleus is taken for invasive epithelium.
+    epithelial_from, epithelial_sure : float
+        Probability from which a nucleus is taken for invasive epithelium, and from which there is no doubt
+        about it: cells between count, and widen the intervals.
     max_growth_um : float
         How far a cell may reach beyond its nucleus (5..9).
     tile_px : int
@@ -48,7 +49,8 @@ class CellSettings:
     moderate_od: float = 0.4
     intense_od: float = 0.8
     complete_from: float = 0.6
-    epithelial_from: float = 0.05
+    epithelial_from: float = 0.4
+    epithelial_sure: float = 0.7
     max_growth_um: float = 8.0
     tile_px: int = 2048
     threads: int | None = None
@@ -61,6 +63,11 @@ class CellSettings:
             )
         if not 0 < self.complete_from <= 1:
             raise ValueError(f"complete_from must lie in 0..1, got {self.complete_from}")
+        if not 0 <= self.epithelial_from <= self.epithelial_sure <= 1:
+            raise ValueError(
+                "probabilities of epithelium must rise: 0 <= epithelial_from <= epithelial_sure <= 1, got "
+                f"{self.epithelial_from}, {self.epithelial_sure}"
+            )
         if not 2 <= self.max_growth_um <= 12:
             raise ValueError(f"max_growth_um must lie in 2..12, got {self.max_growth_um}")
         if self.tile_px < 256:

@@ -12,6 +12,7 @@ import numpy as np
 from napari_her2 import __version__
 from napari_her2.case import Report
 from napari_her2.cells import CellSettings
+from napari_her2.pipeline.counting import in_doubt, share_not_epithelial
 from napari_her2.pipeline.engine import ENGINE_VERSION
 from napari_her2.pipeline.limits import unread_qc
 from napari_her2.pipeline.patches import UNSURE, patch_counts
@@ -111,6 +112,8 @@ def make_report(run: Run, found: Findings) -> Report:
                 "evaluable": int(cells.evaluable.sum()),
                 "excluded": cells.excluded_counts(),
                 "by_class": {name: by_class[name] for name in STRONGEST_FIRST},
+                "in_doubt": int(in_doubt(cells, run.cell_settings).sum()),
+                "not_epithelial_share": round(share_not_epithelial(cells, found.gate), 4),
             },
             "specimen": run.plan["specimen"] or {},
             "h_score": round(verdict.summary.h_score, 3),

@@ -34,7 +34,7 @@ __all__ = [
     "tumour_class",
 ]
 
-ENGINE_VERSION: Final = 2
+ENGINE_VERSION: Final = 3
 """Goes up when tissue, cells, scorers or their rules answer otherwise: what is kept is made again."""
 TRANSFORMER: Final = "transformer"
 AUTO: Final = "auto"

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from napari_her2.cells import (
     COARSEST_FAINT_UM_PER_PX,
-    ENGINE_BIAS_POINTS,
     FALSE_FAINT_PERCENT,
     FALSE_FAINT_UPPER_PERCENT,
     CellSettings,
 )
 from napari_her2.errors import CaseError
+from napari_her2.pipeline.counting import count_cells
 from napari_her2.pipeline.doubts import hardly_her2, unusual_pattern
 from napari_her2.pipeline.limits import as_flagged
 from napari_her2.review import ReviewLog, read_cell_verdicts
-from napari_her2.scoring import SummarySettings, apply_rule, load_rule, summarise_cells
+from napari_her2.scoring import apply_rule, load_rule
 
 if TYPE_CHECKING:
     from napari_her2.case import CaseBundle
@@ -95,14 +97,15 @@ def recount(
     table = bundle.unjudged_cells() if cells is None else cells
     said = read_cell_verdicts(ReviewLog(bundle.files.review).entries) if verdicts is None else verdicts
     judged, lost = judged_cells(table, said, ihc.um_per_px)
-    points_um = judged.points_px * ihc.um_per_px
-    summary = summarise_cells(
-        judged.class_code,
-        points_um[:, 0],
-        points_um[:, 1],
-        judged.evaluable,
-        intense=judged.intensity_od >= CellSettings().intense_od,
-        settings=SummarySettings(engine_bias_points=ENGINE_BIAS_POINTS),
+    known = np.zeros(len(table), bool)
+    index = said.matched(table.points_px, MATCH_UM / ihc.um_per_px)
+    known[index[index >= 0]] = True
+    summary = count_cells(
+        judged,
+        ihc.um_per_px,
+        CellSettings(),
+        intensity_open="intensity_uncalibrated" in report.call.flags,
+        judged=known,
     )
     differs = (judged.class_code != table.class_code) | (judged.evaluable != table.evaluable)
     call = _call(bundle, summary, judged, rule)

@@ -9,26 +9,18 @@ import numpy as np
 
 from napari_her2.cells import (
     COARSEST_FAINT_UM_PER_PX,
-    ENGINE_BIAS_POINTS,
     FALSE_FAINT_PERCENT,
     FALSE_FAINT_UPPER_PERCENT,
     separates_faint,
 )
 from napari_her2.pipeline.agreeing import Standing
 from napari_her2.pipeline.beside import standing_of
+from napari_her2.pipeline.counting import count_cells
 from napari_her2.pipeline.doubts import hardly_her2, unusual_pattern
 from napari_her2.pipeline.limits import near_intense, resolved, withheld
 from napari_her2.pipeline.patches import patch_counts
 from napari_her2.pipeline.scorers import GATING, model_doubts, scorer_scores
-from napari_her2.scoring import (
-    CellCounts,
-    PathEntry,
-    SummarySettings,
-    apply_rule,
-    control_call,
-    load_rule,
-    summarise_cells,
-)
+from napari_her2.scoring import CellCounts, PathEntry, apply_rule, control_call, load_rule
 from napari_her2.vocabulary import EXCLUDED_REASONS, ordered_flags
 
 if TYPE_CHECKING:
@@ -111,14 +103,8 @@ def judge(
         What the thumbnails say.
     beside : Beside
     """
-    points_um = cells.points_px * run.plan.ihc.um_per_px
-    summary = summarise_cells(
-        cells.class_code,
-        points_um[:, 0],
-        points_um[:, 1],
-        cells.evaluable,
-        intense=cells.intensity_od >= run.cell_settings.intense_od,
-        settings=SummarySettings(engine_bias_points=ENGINE_BIAS_POINTS),
+    summary = count_cells(
+        cells, run.plan.ihc.um_per_px, run.cell_settings, intensity_open=_intensity_open(run, cells)
     )
     controls = _controls(run, cells, gate.tissue)
     adequate = all(control.adequate for control in controls) if controls else None
@@ -186,10 +172,15 @@ def _flags(run: Run, gate: Gate, summary: CellSummary, cells: CellTable) -> tupl
         "needs_review": doubtful,
         "coarse_pixels": not separates_faint(run.ihc),
         "unusual_pattern": unusual_pattern(summary.percent),
-        "intensity_uncalibrated": not run.plan["calibrate"] and near_intense(cells, run.cell_settings),
+        "intensity_uncalibrated": _intensity_open(run, cells),
         "out_of_distribution": hardly_her2(summary.percent),
     }
     return tuple(flag for flag, holds in found.items() if holds)
+
+
+def _intensity_open(run: Run, cells: CellTable) -> bool:
+    """Whether the strongest membranes lie near *intense*, and nothing calibrates it."""
+    return not run.plan["calibrate"] and near_intense(cells, run.cell_settings)
 
 
 def _pieces_differ(cells: CellTable, tissue: TissueMask) -> bool:

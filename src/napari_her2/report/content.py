@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PageParts", "sheet_of"]
 
+IN_DOUBT: Final = "may be no invasive epithelium; the intervals include leaving them out"
+MUCH_LEFT_OUT: Final = 1 / 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PageParts:
@@ -155,9 +158,24 @@ def _fields(fields: Sequence[Picture]) -> tuple[Block, ...]:
 def _cells(report: Report) -> tuple[Block, ...]:
     cells = report.cells
     left_out = tuple((name, EXCLUDED_WORDS.get(name, ""), n) for name, n in cells.excluded.items())
-    rows = (("counted", "", cells.evaluable), *left_out)
-    found: tuple[Block, ...] = (Rows(rows, ("Cells", "", "number"), numbers=(2,)),)
-    return (*found, Text(band, "soft")) if (band := _unsure_band(report)) else found
+    doubt = (("of these in doubt", IN_DOUBT, cells.in_doubt),) if cells.in_doubt else ()
+    rows = (("counted", "", cells.evaluable), *doubt, *left_out)
+    notes = (_mostly_left_out(report), _unsure_band(report))
+    return (
+        Rows(rows, ("Cells", "", "number"), numbers=(2,)),
+        *(Text(note, "soft") for note in notes if note),
+    )
+
+
+def _mostly_left_out(report: Report) -> str:
+    """Say so where more than a third of the nuclei in the tumour area do not count; else empty."""
+    share = report.cells.not_epithelial_share
+    if share is None or share <= MUCH_LEFT_OUT:
+        return ""
+    return (
+        f"{100 * share:.0f} % of the nuclei in the tumour area were left out as no invasive epithelium: "
+        "look at them before you rely on the percentages."
+    )
 
 
 def _unsure_band(report: Report) -> str:

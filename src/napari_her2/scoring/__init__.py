@@ -13,11 +13,13 @@ from napari_her2.scoring.intervals import wilson
 from napari_her2.scoring.ish import Ish
 from napari_her2.scoring.rule_files import list_rules, load_rule
 from napari_her2.scoring.summary import (
+    CellReading,
     CellSummary,
     SummarySettings,
     coverage_from_areas,
     percent_intervals,
     summarise_cells,
+    widened,
 )
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Agreement",
     "Call",
     "CellCounts",
+    "CellReading",
     "CellSummary",
     "Clone",
     "ControlResult",
@@ -46,5 +49,6 @@ __all__ = [
     "percent_text",
     "summarise_cells",
     "what_would_flip",
+    "widened",
     "wilson",
 ]

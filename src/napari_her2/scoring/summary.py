@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +12,22 @@ from napari_her2.scoring.call import Evidence
 from napari_her2.scoring.clusters import RADIUS_UM, columns_of, largest_clusters, squares
 from napari_her2.scoring.counts import COLUMNS, CellCounts
 from napari_her2.scoring.heterogeneity import Heterogeneity, heterogeneity
-from napari_her2.scoring.intervals import DRAWS, SEED, percent_interval, tile_draws
+from napari_her2.scoring.intervals import DRAWS, SEED, multinomial_draws, percent_interval, tile_draws
 from napari_her2.vocabulary import CELL_CLASSES, SCORES, CellClass, Score
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CellSummary", "SummarySettings", "coverage_from_areas", "summarise_cells"]
+__all__ = [
+    "CellReading",
+    "CellSummary",
+    "SummarySettings",
+    "coverage_from_areas",
+    "summarise_cells",
+    "widened",
+]
 
 _COLUMNS_OF_CLASS: dict[CellClass, tuple[str, ...]] = {
     "3+": ("complete_intense",),
@@ -55,6 +62,24 @@ class SummarySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellReading:
+    """The same cells, read another way that cannot be ruled out.
+
+    Attributes
+    ----------
+    class_code : ndarray of shape (n,)
+        Index in ``CELL_CLASSES``.
+    counted : bool ndarray of shape (n,)
+    intense : bool ndarray of shape (n,), optional
+        Whether an unusual cell stains intensely.
+    """
+
+    class_code: NDArray[np.uint8]
+    counted: NDArray[np.bool_]
+    intense: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellSummary:
     """Evaluable cells in numbers.
 
@@ -63,12 +88,12 @@ class CellSummary:
     counts, clusters : CellCounts
         All evaluable cells, and those of the largest connected clusters (for biopsies).
     percent_ci95 : dict of str to (low, high)
-        95 % intervals in percent, the wider of Wilson's and the tile bootstrap's, with the engine's bias.
+        95 % intervals in percent, the wider of Wilson's and the bootstrap's, with the engine's bias.
     heterogeneity : Heterogeneity
     tiles : ndarray of shape (tiles, 6)
         Cells of each occupied tile by ``COLUMNS``.
     draws : ndarray of shape (n, 6)
-        Resampled counts.
+        Resampled counts; shared equally among the readings where there are several.
     """
 
     counts: CellCounts
@@ -170,6 +195,49 @@ def summarise_cells(
         draws=draws,
         settings=used,
     )
+
+
+def widened(
+    summary: CellSummary, points_um: NDArray[np.float64], others: Sequence[CellReading]
+) -> CellSummary:
+    """Let the intervals include other readings of the same cells; no count changes.
+
+    The resamples are shared equally among all readings.
+
+    Parameters
+    ----------
+    summary : CellSummary
+    points_um : ndarray of shape (n, 2)
+        Centroids of all cells, counted or not, (row, col).
+    others : sequence of CellReading
+        Of these cells.
+    """
+    used = summary.settings
+    tables = [_reading_table(other, points_um, used.tile_um) for other in others if other.counted.any()]
+    if not tables or not len(summary.tiles):
+        return summary
+    tables.insert(0, summary.tiles)
+    draws = np.concatenate(
+        [
+            _any_draws(table, (used.draws + at) // len(tables), used.seed + at)
+            for at, table in enumerate(tables)
+        ]
+    )
+    intervals = percent_intervals(summary.counts, draws, used.engine_bias_points)
+    return replace(summary, draws=draws, percent_ci95=intervals)
+
+
+def _reading_table(reading: CellReading, points_um: NDArray[np.float64], tile_um: float) -> NDArray[np.int64]:
+    """Cells of each occupied tile in another reading."""
+    chosen = reading.counted
+    strong = None if reading.intense is None else reading.intense[chosen]
+    return _tile_table(columns_of(reading.class_code[chosen], strong), squares(points_um[chosen], tile_um))
+
+
+def _any_draws(tiles: NDArray[np.int64], draws: int, seed: int) -> NDArray[np.int64]:
+    """Resample tiles; single cells where there is one tile, so that each reading has its draws."""
+    found = tile_draws(tiles, draws=draws, seed=seed)
+    return found if len(found) else multinomial_draws(tiles.sum(axis=0), draws=draws, seed=seed)
 
 
 def percent_intervals(
