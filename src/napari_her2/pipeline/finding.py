@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_her2.cells import CellTable, detect_cells, find_unread, slide_stain
 from napari_her2.events import Progress, StageDone
-from napari_her2.pipeline.gate import pieces_of, under
+from napari_her2.pipeline.gate import under
 from napari_her2.tissue import TISSUE_LABELS
 
 if TYPE_CHECKING:
@@ -94,11 +94,11 @@ def find_cells(run: Run, gate: Gate, stain: TileStain | None) -> Steps[CellTable
 
 
 def measure_unread(run: Run, gate: Gate, stain: TileStain | None, cells: CellTable) -> Steps[Unread | None]:
-    """Measure the stain that no counted cell explains; None where the IHC shows no tissue."""
+    """Measure the stain no counted cell explains, where cells count; None where the IHC shows no tissue."""
     if stain is None:
         return None
     yield Progress("unread", 0, 1, "squares")
-    labels = np.where(gate.wanted() & ~pieces_of(gate.tissue, "control"), gate.tissue.labels, 0)
+    labels = np.where(gate.inside(), gate.tissue.labels, 0)
     return find_unread(run.ihc, stain, run.cell_settings, replace(gate.tissue, labels=labels), cells)
 
 
