@@ -153,6 +153,6 @@ def test_outlines_and_labels_lie_where_they_belong() -> None:
 def test_much_left_out_as_no_epithelium_is_said(share: float | None, said: bool) -> None:
     cells = report_dict()["cells"] | {"not_epithelial_share": share, "in_doubt": 31}
     text = page(cells=cells).text
-    assert ("40 % of the nuclei in the tumour area were left out" in text) is said
+    assert ("40 % of the nuclei in the scored area were left out" in text) is said
     assert "of these in doubt" in text
     assert "of these in doubt" not in page(cells=cells | {"in_doubt": 0}).text

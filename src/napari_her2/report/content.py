@@ -173,7 +173,7 @@ def _mostly_left_out(report: Report) -> str:
     if share is None or share <= MUCH_LEFT_OUT:
         return ""
     return (
-        f"{100 * share:.0f} % of the nuclei in the tumour area were left out as no invasive epithelium: "
+        f"{100 * share:.0f} % of the nuclei in the scored area were left out as no invasive epithelium: "
         "look at them before you rely on the percentages."
     )
 
