@@ -9,6 +9,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_her2._napari.score_view import sampled
 from napari_her2._napari.widgets.look import readable_on
 from napari_her2.vocabulary import COLOURS
 
@@ -182,7 +183,7 @@ class AlternativesBar(_Painted):
             width = probability * self.width()
             colour = COLOURS[score]
             painter.fillRect(QRectF(left, 0, max(width - 1, 0), self.HEIGHT), QColor(colour))
-            text = f"{score}  {100 * probability:.0f} %"
+            text = f"{score}  {sampled(probability)}"
             if QFontMetricsF(painter.font()).horizontalAdvance(text) < width - 6:
                 painter.setPen(QColor(readable_on(colour)))
                 painter.drawText(QRectF(left, 0, width, self.HEIGHT), Qt.AlignmentFlag.AlignCenter, text)
