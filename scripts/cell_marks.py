@@ -143,6 +143,12 @@ def read_marks(path: Path) -> Marks:
     )
 
 
+def of_file(file: str, crops: Sequence[Crop], marks: Marks) -> tuple[tuple[Crop, ...], Marks]:
+    """Crops of one core and the marks in them."""
+    own = tuple(crop for crop in crops if crop.file == file)
+    return own, marks.select(np.isin(marks.crop, [crop.name for crop in own]))
+
+
 def pair(
     truth: NDArray[np.float64], found: NDArray[np.float64], within: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow.parquet as pq
-from cell_marks import MATCH_UM, auc, pair, read_crops, read_marks
+from cell_marks import MATCH_UM, auc, of_file, pair, read_crops, read_marks
 from real_pictures import CORE_UM, cores
 from scipy.spatial import cKDTree
 from sklearn.linear_model import LogisticRegression
@@ -72,9 +72,7 @@ def marked(path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Terms of the surely marked cells that are found, and whether they are epithelium."""
     with open_slide(path, um_per_px=CORE_UM) as slide:
         places, values = terms(slide)
-    crops = [c.name for c in read_crops(MARKED / "cell_crops.csv") if c.file == path.name]
-    every = read_marks(MARKED / "cell_marks.csv")
-    said = every.select(np.isin(every.crop, crops))
+    _, said = of_file(path.name, read_crops(MARKED / "cell_crops.csv"), read_marks(MARKED / "cell_marks.csv"))
     mark, cell = pair(said.points_px, places, MATCH_UM / CORE_UM)
     sure = said.sure[mark]
     return values[cell[sure]], said.epithelium[mark[sure]]

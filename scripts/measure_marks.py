@@ -28,6 +28,7 @@ from cell_marks import (
     confusion,
     intervals,
     judge,
+    of_file,
     pair,
     read_crops,
     read_marks,
@@ -87,8 +88,7 @@ def cells_of_cores(
         if not (data / CORES / file).exists():
             print(f"{file[:6]}: not under {data.name}", file=sys.stderr)
             continue
-        own = tuple(crop for crop in crops if crop.file == file)
-        said = marks.select(np.isin(marks.crop, [crop.name for crop in own]))
+        own, said = of_file(file, crops, marks)
         cells = (known or {}).get(file)
         if cells is None:
             cells = found_on(data / CORES / file, engine)

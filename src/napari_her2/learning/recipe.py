@@ -21,7 +21,7 @@ from pydantic import (
 
 from napari_her2.errors import UsageError
 from napari_her2.models import BLUEPRINTS, Blueprint, blueprint
-from napari_her2.phantom.faults import FAULT_NAMES
+from napari_her2.phantom.faults import FAULT_NAMES, unknown_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ STAINS: Final[Mapping[TaskName, Literal["he", "ihc"]]] = {
 
 def _known_fault(name: str) -> str:
     if name not in FAULT_NAMES:
-        raise ValueError(f"{name!r} is no fault of a phantom: choose one of {', '.join(FAULT_NAMES)}")
+        raise ValueError(unknown_fault(name))
     return name
 
 

@@ -17,7 +17,7 @@ from napari_her2.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FAULT_NAMES", "Faults", "parse_faults", "stream"]
+__all__ = ["FAULT_NAMES", "Faults", "parse_faults", "stream", "unknown_fault"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,11 @@ def stream(seed: int, name: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed, (1 << 32) + crc32(name.encode())]))
 
 
+def unknown_fault(name: str) -> str:
+    """Return the sentence that refuses a name."""
+    return f"{name!r} is no fault of a phantom: choose one of {', '.join(FAULT_NAMES)}"
+
+
 def parse_faults(words: Iterable[str]) -> Faults:
     """Read ``NAME=STRENGTH`` words.
 
@@ -103,7 +108,7 @@ def parse_faults(words: Iterable[str]) -> Faults:
     for word in words:
         name, _, value = word.partition("=")
         if name not in FAULT_NAMES:
-            raise UsageError(f"{name!r} is no fault of a phantom: choose one of {', '.join(FAULT_NAMES)}")
+            raise UsageError(unknown_fault(name))
         strengths[name] = _strength(name, value)
     return Faults(**strengths)
 

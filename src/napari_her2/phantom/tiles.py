@@ -206,7 +206,7 @@ def _ground(
 def _look(job: TileJob) -> NDArray[np.float64]:
     """How nuclei look: haematoxylin strength, DAB of brown nuclei, their share, grade."""
     grade = float(job.piece.section.plan.numbers[GRADE])
-    share = 0.01 + 0.59 * job.faults.nuclear if job.faults.nuclear > 0 else 0.01
+    share = 0.01 + 0.59 * job.faults.nuclear
     return np.array(
         [1.0, 0.0, 0.0, grade] if job.classify is None else [0.8, job.light.nuclear, share, grade]
     )

@@ -21,6 +21,8 @@ from napari_her2.review import ReviewLog, read_cell_verdicts
 from napari_her2.scoring import apply_rule, load_rule
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_her2.case import CaseBundle
     from napari_her2.cells import CellTable
     from napari_her2.review import CellVerdicts
@@ -66,8 +68,13 @@ def judged_cells(cells: CellTable, verdicts: CellVerdicts, um_per_px: float) -> 
         Of the IHC.
     """
     index = verdicts.matched(cells.points_px, MATCH_UM / um_per_px)
+    return _as_said(cells, verdicts, index), int((index < 0).sum())
+
+
+def _as_said(cells: CellTable, verdicts: CellVerdicts, index: NDArray[np.int64]) -> CellTable:
+    """Return the cells with the verdicts on them; ``index`` is the cell of each verdict, -1 where none is."""
     code, tumour, excluded = verdicts.applied(cells.class_code, cells.in_tumour, cells.excluded, index)
-    return cells.with_(class_code=code, in_tumour=tumour, excluded=excluded), int((index < 0).sum())
+    return cells.with_(class_code=code, in_tumour=tumour, excluded=excluded)
 
 
 def recount(
@@ -96,9 +103,9 @@ def recount(
         raise CaseError(f"{rule.name} counts patches, not cells: verdicts on cells do not change it")
     table = bundle.unjudged_cells() if cells is None else cells
     said = read_cell_verdicts(ReviewLog(bundle.files.review).entries) if verdicts is None else verdicts
-    judged, lost = judged_cells(table, said, ihc.um_per_px)
-    known = np.zeros(len(table), bool)
     index = said.matched(table.points_px, MATCH_UM / ihc.um_per_px)
+    judged = _as_said(table, said, index)
+    known = np.zeros(len(table), bool)
     known[index[index >= 0]] = True
     summary = count_cells(
         judged,
@@ -109,7 +116,7 @@ def recount(
     )
     differs = (judged.class_code != table.class_code) | (judged.evaluable != table.evaluable)
     call = _call(bundle, summary, judged, rule)
-    return Recount(call=call, summary=summary, changed=int(differs.sum()), lost=lost)
+    return Recount(call=call, summary=summary, changed=int(differs.sum()), lost=int((index < 0).sum()))
 
 
 def _call(bundle: CaseBundle, summary: CellSummary, cells: CellTable, rule: Any) -> Call:

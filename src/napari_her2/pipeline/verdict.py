@@ -103,9 +103,9 @@ def judge(
         What the thumbnails say.
     beside : Beside
     """
-    summary = count_cells(
-        cells, run.plan.ihc.um_per_px, run.cell_settings, intensity_open=_intensity_open(run, cells)
-    )
+    # Open where the strongest membranes lie near *intense*, and nothing calibrates it.
+    intensity_open = not run.plan["calibrate"] and near_intense(cells, run.cell_settings)
+    summary = count_cells(cells, run.plan.ihc.um_per_px, run.cell_settings, intensity_open=intensity_open)
     controls = _controls(run, cells, gate.tissue)
     adequate = all(control.adequate for control in controls) if controls else None
     rule = load_rule(run.plan["rule"])
@@ -114,7 +114,11 @@ def judge(
         false_faint_percent=FALSE_FAINT_PERCENT,
         false_faint_upper_percent=FALSE_FAINT_UPPER_PERCENT,
         control_adequate=adequate,
-        flags=(*looks.flags, *_flags(run, gate, summary, cells), *(looks.size.flags if looks.size else ())),
+        flags=(
+            *looks.flags,
+            *_flags(run, gate, summary, cells, intensity_open),
+            *(looks.size.flags if looks.size else ()),
+        ),
     )
     call = apply_rule(
         counts,
@@ -163,7 +167,9 @@ def _controls(run: Run, cells: CellTable, tissue: TissueMask) -> tuple[ControlRe
     )
 
 
-def _flags(run: Run, gate: Gate, summary: CellSummary, cells: CellTable) -> tuple[str, ...]:
+def _flags(
+    run: Run, gate: Gate, summary: CellSummary, cells: CellTable, intensity_open: bool
+) -> tuple[str, ...]:
     """Return the flags that follow from how the cells were found."""
     doubtful = gate.mapping.needs_review if gate.mapping is not None else _pieces_differ(cells, gate.tissue)
     found = {
@@ -172,15 +178,10 @@ def _flags(run: Run, gate: Gate, summary: CellSummary, cells: CellTable) -> tupl
         "needs_review": doubtful,
         "coarse_pixels": not separates_faint(run.ihc),
         "unusual_pattern": unusual_pattern(summary.percent),
-        "intensity_uncalibrated": _intensity_open(run, cells),
+        "intensity_uncalibrated": intensity_open,
         "out_of_distribution": hardly_her2(summary.percent),
     }
     return tuple(flag for flag, holds in found.items() if holds)
-
-
-def _intensity_open(run: Run, cells: CellTable) -> bool:
-    """Whether the strongest membranes lie near *intense*, and nothing calibrates it."""
-    return not run.plan["calibrate"] and near_intense(cells, run.cell_settings)
 
 
 def _pieces_differ(cells: CellTable, tissue: TissueMask) -> bool:
